@@ -1,0 +1,1 @@
+"""The HTTP door: it authenticates, validates, writes one transaction and answers."""

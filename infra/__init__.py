@@ -1,0 +1,1 @@
+"""How Aurum connects to what is outside it, and how it runs."""

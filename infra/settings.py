@@ -1,0 +1,112 @@
+"""Every setting of Aurum, typed, read once from the environment (prefix `AURUM_`) and from `.env`.
+
+Workflows and models never see settings: what they need reaches them as arguments, so that a run can be replayed.
+"""
+
+from enum import StrEnum
+from functools import lru_cache
+from pathlib import Path
+from typing import Final, Self
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+DEVELOPMENT_SECRET: Final = "development-only-secret-do-not-use-in-production"
+
+
+class Environment(StrEnum):
+    """Where this process runs. Production refuses defaults that are safe on a laptop only."""
+
+    DEVELOPMENT = "development"
+    PRODUCTION = "production"
+
+
+class BankProfile(StrEnum):
+    """How a wire is written to the bank channel.
+
+    `correspondent`: pain.001.001.09, we are a corporate client of our correspondent bank.
+    `swift`: pacs.008.001.08 with a business application header (CBPR+), we are a bank among banks.
+    """
+
+    CORRESPONDENT = "correspondent"
+    SWIFT = "swift"
+
+
+class BankHours(StrEnum):
+    """`calendar`: cut-offs, bank holidays and business time hold. `always`: every moment is bank time."""
+
+    CALENDAR = "calendar"
+    ALWAYS = "always"
+
+
+class Settings(BaseSettings):
+    """The settings of one process. Unknown `AURUM_` variables in `.env` are an error, so typing errors show."""
+
+    model_config = SettingsConfigDict(env_prefix="AURUM_", env_file=".env", extra="forbid", frozen=True)
+
+    environment: Environment = Environment.DEVELOPMENT
+    log_level: str = "INFO"
+
+    # PostgreSQL, three roles: owner (migrations, operators), api (row level security), worker.
+    database_url: SecretStr = SecretStr("postgresql://postgres@127.0.0.1:5432/aurum")
+    database_api_url: SecretStr = SecretStr("postgresql://aurum_api@127.0.0.1:5432/aurum")
+    database_worker_url: SecretStr = SecretStr("postgresql://aurum_worker@127.0.0.1:5432/aurum")
+    database_pool_size: int = Field(default=16, ge=1, le=200)
+
+    temporal_address: str = "127.0.0.1:7233"
+    temporal_namespace: str = "default"
+    temporal_ui_url: str = "http://127.0.0.1:8233"
+    task_queue: str = "aurum"
+    worker_drain_seconds: float = Field(default=10, gt=0)
+
+    # Tokens. The key is a PEM file (Ed25519); the embedded stack makes one in its data folder.
+    signing_key_file: Path | None = None
+    token_issuer: str = "https://aurum.example"
+    token_secret: SecretStr = SecretStr(DEVELOPMENT_SECRET)
+    access_token_seconds: int = Field(default=900, ge=60, le=3600)
+    refresh_token_seconds: int = Field(default=7 * 24 * 3600, ge=3600)
+
+    # The channel to the bank: one folder that we write, one that the bank writes.
+    bank_profile: BankProfile = BankProfile.CORRESPONDENT
+    bank_hours: BankHours = BankHours.CALENDAR
+    bank_outbox: Path = Path(".local/bank/outbox")
+    bank_inbox: Path = Path(".local/bank/inbox")
+    bank_poll_seconds: float = Field(default=0.5, gt=0)
+    bank_name: str = "Aurum Bank"
+    bank_bic: str = "AURUNL2A"
+    correspondent_bic: str = "MOCKNL2A"
+    # Our account at the correspondent, by currency; filled by the embedded stack.
+    nostro_accounts: dict[str, str] = Field(default_factory=dict)
+
+    mail_dir: Path = Path(".local/mail")
+    mail_from: str = "Aurum <no-reply@aurum.example>"
+    public_url: str = "http://127.0.0.1:8000"
+
+    # Wire desk. Durations are business time when bank_hours is `calendar`.
+    wire_sla_seconds: int = Field(default=2 * 3600, ge=1)
+    wire_hard_stop_seconds: int = Field(default=8 * 3600, ge=1)
+    wire_acknowledgement_seconds: int = Field(default=4 * 3600, ge=1)
+
+    @model_validator(mode="after")
+    def _deadlines_are_ordered(self) -> Self:
+        if self.wire_hard_stop_seconds <= self.wire_sla_seconds:
+            msg = "AURUM_WIRE_HARD_STOP_SECONDS has to be later than AURUM_WIRE_SLA_SECONDS"
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _production_refuses_development_secrets(self) -> Self:
+        if self.environment is Environment.PRODUCTION:
+            if self.token_secret.get_secret_value() == DEVELOPMENT_SECRET:
+                msg = "AURUM_TOKEN_SECRET still has its development value"
+                raise ValueError(msg)
+            if self.signing_key_file is None:
+                msg = "AURUM_SIGNING_KEY_FILE is needed in production: a PEM file with an Ed25519 private key"
+                raise ValueError(msg)
+        return self
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """The settings of this process, read on first use."""
+    return Settings()

@@ -1,0 +1,1 @@
+"""What things are: plain Python and pydantic, no input or output; safe inside a workflow."""

@@ -1,0 +1,1 @@
+"""What happens over time: steps, waits, timers. Imports models and temporalio, calls activities by name."""
