@@ -79,7 +79,7 @@ CREATE TYPE ledger_leg AS (ord integer, leg smallint, account_id uuid, amount_mi
 
 -- The one writer of the ledger. Takes a batch of entries, gives each its own outcome:
 --   posted, replayed (same key and content: the stored entry), or a refusal: idempotency_conflict, account_not_found,
---   unbalanced, account_unusable, not_permitted, hold_not_open, insufficient_funds.
+--   unbalanced, currency_mismatch, account_unusable, not_permitted, hold_not_open, insufficient_funds.
 -- A refused entry leaves no trace; the others of its batch are not disturbed. Locks: accounts in id order, then holds.
 CREATE FUNCTION ledger_post(batch_entries jsonb, batch_legs jsonb)
     RETURNS TABLE (entry_ord integer, transaction_id uuid, outcome text)
@@ -101,6 +101,9 @@ BEGIN
     IF EXISTS (SELECT FROM unnest(entries) e GROUP BY e.key HAVING count(*) > 1) THEN
         RAISE EXCEPTION 'an idempotency key occurs twice in one batch' USING ERRCODE = 'AU102';
     END IF;
+    IF EXISTS (SELECT FROM unnest(entries) e WHERE e.captures IS NOT NULL GROUP BY e.captures HAVING count(*) > 1) THEN
+        RAISE EXCEPTION 'a hold is captured twice in one batch' USING ERRCODE = 'AU103';
+    END IF;
     outcomes := array_fill(NULL::text, ARRAY[cardinality(entries)]);
     stored := array_fill(NULL::uuid, ARRAY[cardinality(entries)]);
 
@@ -115,7 +118,8 @@ BEGIN
             WHEN t.id IS NOT NULL AND t.content_hash = decode(e.hash, 'hex') THEN 'replayed'
             WHEN t.id IS NOT NULL THEN 'idempotency_conflict'
             WHEN f.legs < 2 OR f.legs IS NULL OR f.missing THEN 'account_not_found'
-            WHEN f.lopsided OR f.foreign_currency THEN 'unbalanced'
+            WHEN f.foreign_currency THEN 'currency_mismatch'
+            WHEN f.lopsided THEN 'unbalanced'
             WHEN NOT trusted AND (e.on_behalf_of IS NULL OR e.captures IS NOT NULL OR e.reversal_of IS NOT NULL) THEN 'not_permitted'
             WHEN f.foreign_debit THEN 'not_permitted'
             WHEN e.captures IS NOT NULL AND NOT coalesce(h.status = 'open' AND f.debits_held, false) THEN 'hold_not_open'
@@ -244,6 +248,30 @@ BEGIN
     RETURN true;
 END $$;
 
+-- The bank's own account for a purpose and currency, opened on first use. They have no owner and no floor.
+CREATE FUNCTION ledger_internal_account(wanted_purpose text, wanted_currency text, wanted_exponent smallint) RETURNS uuid
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, app, pg_temp AS $$
+DECLARE
+    found uuid;
+BEGIN
+    SELECT a.id INTO found FROM accounts a
+        WHERE a.user_id IS NULL AND a.purpose = wanted_purpose AND a.currency = wanted_currency;
+    IF found IS NULL THEN
+        IF wanted_purpose NOT IN ('nostro', 'fees', 'opening', 'blocked', 'suspense', 'clearing') THEN
+            RAISE EXCEPTION 'the bank keeps no account for %', wanted_purpose USING ERRCODE = 'AU104';
+        END IF;
+        INSERT INTO accounts (account_number, account_type, purpose, currency, exponent, name)
+            VALUES ('AURUM-' || upper(wanted_purpose) || '-' || wanted_currency, 'internal', wanted_purpose,
+                    wanted_currency, wanted_exponent, initcap(wanted_purpose) || ' ' || wanted_currency)
+            ON CONFLICT DO NOTHING RETURNING id INTO found;
+        IF found IS NULL THEN -- another transaction opened it, and has committed by now
+            SELECT a.id INTO found FROM accounts a
+                WHERE a.user_id IS NULL AND a.purpose = wanted_purpose AND a.currency = wanted_currency;
+        END IF;
+    END IF;
+    RETURN found;
+END $$;
+
 -- What the books say, for a balance of any account, the bank's own included.
 CREATE VIEW ledger_balances WITH (security_invoker = true) AS
     SELECT a.id AS account_id, a.user_id, a.account_number, a.account_type, a.purpose, a.currency, a.exponent,
@@ -274,9 +302,9 @@ CREATE FUNCTION ledger_proof() RETURNS TABLE (rule text, subject text, expected 
 $$;
 
 REVOKE EXECUTE ON FUNCTION ledger_post(jsonb, jsonb), hold_place(uuid, bigint, text, uuid, uuid),
-    hold_release(text, uuid), ledger_proof() FROM PUBLIC;
+    hold_release(text, uuid), ledger_internal_account(text, text, smallint), ledger_proof() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION ledger_post(jsonb, jsonb), hold_place(uuid, bigint, text, uuid, uuid),
-    hold_release(text, uuid) TO aurum_api, aurum_worker;
+    hold_release(text, uuid), ledger_internal_account(text, text, smallint) TO aurum_api, aurum_worker;
 GRANT EXECUTE ON FUNCTION ledger_proof() TO aurum_worker;
 GRANT SELECT ON transactions, postings, ledger_balances TO aurum_api, aurum_worker;
 

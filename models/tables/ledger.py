@@ -1,0 +1,218 @@
+"""Posting to the ledger and reading it, in the caller's transaction. Nothing here commits.
+
+The database's own functions are the only writers (`ledger_post`, `hold_place`, `hold_release`): no role that
+the bank runs as may insert postings or change a balance.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import orjson
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from models.errors import (
+    AccountUnusable,
+    AurumError,
+    IdempotencyConflict,
+    InsufficientFunds,
+    NotFound,
+)
+from models.ledger import (
+    Balance,
+    Breach,
+    Entry,
+    Hold,
+    InternalPurpose,
+    Outcome,
+    PostedEntry,
+    refusal,
+    rounds,
+)
+from models.money import exponent
+
+
+def encode(entries: Sequence[Entry]) -> tuple[bytes, bytes]:
+    """`entries` and their legs as the two JSON arguments of `ledger_post`. No key may occur twice."""
+    rows: list[dict[str, Any]] = []
+    legs: list[dict[str, Any]] = []
+    for ord_, entry in enumerate(entries, start=1):
+        rows.append(
+            {
+                "ord": ord_,
+                "id": entry.id,
+                "key": entry.key,
+                "hash": entry.content_hash().hex(),
+                "kind": entry.kind,
+                "amount_minor": entry.amount_minor,
+                "currency": entry.currency,
+                "exponent": exponent(entry.currency),
+                "from_account_id": entry.from_account_id,
+                "to_account_id": entry.to_account_id,
+                "fee_minor": entry.fee_minor,
+                "description": entry.description,
+                "category": entry.category,
+                "metadata": entry.metadata,
+                "value_date": entry.value_date,
+                "reversal_of": entry.reversal_of,
+                "captures": entry.captures,
+                "on_behalf_of": entry.on_behalf_of,
+            }
+        )
+        legs += (
+            {"ord": ord_, "leg": number, "account_id": leg.account_id, "amount_minor": leg.amount_minor}
+            for number, leg in enumerate(entry.legs, start=1)
+        )
+    return orjson.dumps(rows), orjson.dumps(legs)
+
+
+def outcome_of(entry: Entry, transaction_id: UUID | None, outcome: str) -> PostedEntry | AurumError:
+    """What a row that `ledger_post` returned says to the one who asked."""
+    said = Outcome(outcome)
+    if said in (Outcome.POSTED, Outcome.REPLAYED) and transaction_id is not None:
+        return PostedEntry(transaction_id=transaction_id, replayed=said is Outcome.REPLAYED)
+    return refusal(said, entry)
+
+
+async def post(session: AsyncSession, entries: Sequence[Entry]) -> list[PostedEntry | AurumError]:
+    """Books `entries`; the answer has one result for each, in their order. A refused entry leaves no trace.
+
+    Entries count in their order, except that one whose key or captured hold occurs before in the list is
+    booked after all others.
+    """
+    results: dict[int, PostedEntry | AurumError] = {}
+    for positions in rounds(entries):
+        batch = [entries[position] for position in positions]
+        rows, legs = encode(batch)
+        answer = await session.execute(
+            text(
+                "SELECT entry_ord, transaction_id, outcome"
+                " FROM ledger_post(CAST(:entries AS jsonb), CAST(:legs AS jsonb))"
+            ),
+            {"entries": rows.decode(), "legs": legs.decode()},
+        )
+        for ord_, transaction_id, outcome in answer:
+            results[positions[ord_ - 1]] = outcome_of(batch[ord_ - 1], transaction_id, outcome)
+    return [results[position] for position in range(len(entries))]
+
+
+async def post_one(session: AsyncSession, entry: Entry) -> PostedEntry:
+    """Books `entry` or finds it booked.
+
+    Raises `InsufficientFunds`, `AccountUnusable`, `CurrencyMismatch`, `IdempotencyConflict`, `WrongState`
+    (its hold is closed), `NotFound` (an account) or `Forbidden` (somebody else's account).
+    """
+    (result,) = await post(session, [entry])
+    if isinstance(result, AurumError):
+        raise result
+    return result
+
+
+async def place_hold(
+    session: AsyncSession,
+    account_id: UUID,
+    amount_minor: int,
+    owner_kind: str,
+    owner_id: UUID,
+    on_behalf_of: UUID | None,
+) -> UUID:
+    """Sets `amount_minor` of the account aside for a process and returns the hold's id. Asked again, the same
+    id.
+
+    Raises `InsufficientFunds`, `AccountUnusable`, `NotFound` (no such account of that customer) or
+    `IdempotencyConflict` (the process holds another amount, or money of another account).
+    """
+    answer = await session.execute(
+        text("SELECT hold_id, outcome FROM hold_place(:account, :amount, :kind, :owner, :on_behalf_of)"),
+        {
+            "account": account_id,
+            "amount": amount_minor,
+            "kind": owner_kind,
+            "owner": owner_id,
+            "on_behalf_of": on_behalf_of,
+        },
+    )
+    hold_id, outcome = answer.one()
+    match outcome:
+        case "placed" | "replayed":
+            return UUID(str(hold_id))
+        case "insufficient_funds":
+            raise InsufficientFunds("The available balance does not cover the amount and its fee")
+        case "account_unusable":
+            raise AccountUnusable("The account is frozen or closed")
+        case "hold_conflict":
+            raise IdempotencyConflict(f"The {owner_kind} {owner_id} holds another amount")
+        case _:
+            raise NotFound("There is no such account")
+
+
+async def release_hold(session: AsyncSession, owner_kind: str, owner_id: UUID) -> bool:
+    """Gives held money back. True if this call did it, False if the hold was closed before or never was."""
+    answer = await session.execute(
+        text("SELECT hold_release(:kind, :owner)"), {"kind": owner_kind, "owner": owner_id}
+    )
+    return bool(answer.scalar_one())
+
+
+async def hold_of(session: AsyncSession, owner_kind: str, owner_id: UUID) -> Hold | None:
+    """The hold of a process, open or closed."""
+    answer = await session.execute(
+        text(
+            "SELECT id, account_id, amount_minor, owner_kind, owner_id, status FROM holds"
+            " WHERE owner_kind = :kind AND owner_id = :owner"
+        ),
+        {"kind": owner_kind, "owner": owner_id},
+    )
+    row = answer.mappings().one_or_none()
+    return None if row is None else Hold.model_validate(dict(row))
+
+
+async def internal_account(session: AsyncSession, purpose: InternalPurpose, currency: str) -> UUID:
+    """The id of the bank's own account for `purpose` in `currency`, opened on first use.
+
+    Raises `UnknownCurrency`.
+    """
+    answer = await session.execute(
+        text("SELECT ledger_internal_account(:purpose, :currency, CAST(:exponent AS smallint))"),
+        {"purpose": purpose, "currency": currency, "exponent": exponent(currency)},
+    )
+    return UUID(str(answer.scalar_one()))
+
+
+async def balance(session: AsyncSession, account_id: UUID) -> Balance:
+    """What the books say of an account, the bank's own included.
+
+    Raises `NotFound` for one that is not visible.
+    """
+    answer = await session.execute(
+        text(
+            "SELECT account_id, currency, posted_minor, held_minor FROM ledger_balances"
+            " WHERE account_id = :account"
+        ),
+        {"account": account_id},
+    )
+    row = answer.mappings().one_or_none()
+    if row is None:
+        raise NotFound("There is no such account")
+    return Balance.model_validate(dict(row))
+
+
+async def totals(session: AsyncSession) -> dict[str, int]:
+    """The sum of all balances by currency, in minor units.
+
+    Zero each, as long as no money was made or lost.
+    """
+    answer = await session.execute(
+        text(
+            "SELECT currency, CAST(sum(posted_minor) AS bigint) AS total FROM ledger_balances"
+            " GROUP BY currency ORDER BY currency"
+        )
+    )
+    return {str(currency): int(total) for currency, total in answer}
+
+
+async def proof(session: AsyncSession) -> list[Breach]:
+    """Every rule of the ledger that does not hold now; none, as it should be. For the worker's role."""
+    answer = await session.execute(text("SELECT rule, subject, expected, found FROM ledger_proof()"))
+    return [Breach.model_validate(dict(row)) for row in answer.mappings()]
