@@ -1,0 +1,117 @@
+"""The table of accounts and the questions asked of it. Functions take a session and never commit.
+
+Balances are read here and changed nowhere in Python: `ledger_post` and the hold functions are their only
+writers.
+"""
+
+import secrets
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Computed,
+    DateTime,
+    FetchedValue,
+    Numeric,
+    SmallInteger,
+    String,
+    select,
+)
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import Field, SQLModel
+from uuid_utils.compat import uuid7
+
+from models.accounts import SERIAL_DIGITS, AccountType, account_number
+from models.errors import NotFound, Unavailable
+from models.money import exponent
+
+# Ten random digits rarely meet a taken number; five times in a row means that something else is wrong.
+_ATTEMPTS: Final = 5
+
+
+def _decimal_of(minor: str) -> Computed:
+    return Computed(f"round(({minor}) / 10::numeric ^ exponent::numeric, exponent::integer)", persisted=False)
+
+
+class Account(SQLModel, table=True):
+    """An account of a customer or of the bank.
+
+    The decimal columns are computed by the database and read-only.
+    """
+
+    __tablename__ = "accounts"
+
+    id: UUID = Field(default_factory=uuid7, primary_key=True)
+    user_id: UUID | None = None
+    account_number: str
+    account_type: str
+    purpose: str | None = None
+    currency: str
+    exponent: int = Field(sa_column=Column(SmallInteger, nullable=False))
+    name: str = ""
+    status: str = Field(sa_column=Column(String, FetchedValue(), nullable=False))
+    posted_minor: int = Field(sa_column=Column(BigInteger, FetchedValue(), nullable=False))
+    held_minor: int = Field(sa_column=Column(BigInteger, FetchedValue(), nullable=False))
+    floor_minor: int | None = Field(default=0, sa_column=Column(BigInteger))
+    version: int = Field(sa_column=Column(BigInteger, FetchedValue(), nullable=False))
+    balance: Decimal = Field(sa_column=Column(Numeric, _decimal_of("posted_minor")))
+    available_balance: Decimal = Field(sa_column=Column(Numeric, _decimal_of("posted_minor - held_minor")))
+    held: Decimal = Field(sa_column=Column(Numeric, _decimal_of("held_minor")))
+    opened_at: datetime = Field(sa_column=Column(DateTime(timezone=True), FetchedValue(), nullable=False))
+    closed_at: datetime | None = Field(default=None, sa_column=Column(DateTime(timezone=True)))
+
+
+async def open_account(
+    session: AsyncSession, user_id: UUID, account_type: AccountType, currency: str, name: str = ""
+) -> Account:
+    """Opens an empty account for a customer under a new number. Raises `UnknownCurrency`.
+
+    The number is random, so that it tells neither how many accounts there are nor in what order they were
+    opened.
+    """
+    for _ in range(_ATTEMPTS):
+        opened = await session.execute(
+            insert(Account)
+            .values(
+                id=uuid7(),
+                user_id=user_id,
+                account_number=account_number(secrets.randbelow(10**SERIAL_DIGITS), currency),
+                account_type=account_type,
+                currency=currency,
+                exponent=exponent(currency),
+                name=name,
+                floor_minor=0,
+            )
+            .on_conflict_do_nothing(index_elements=["account_number"])
+            .returning(Account)
+        )
+        account = opened.scalar_one_or_none()
+        if account is not None:
+            return account
+    raise Unavailable("No free account number was found")
+
+
+async def accounts_of(session: AsyncSession, user_id: UUID) -> list[Account]:
+    """The accounts of a customer, closed ones included, in the order they were opened."""
+    found = await session.execute(select(Account).filter_by(user_id=user_id).order_by("opened_at", "id"))
+    return list(found.scalars())
+
+
+async def owned_account(session: AsyncSession, user_id: UUID, account_id: UUID) -> Account:
+    """That account of that customer. Raises `NotFound`, for one of somebody else's too.
+
+    The row is read again from the database, whatever the session remembers: balances change under a session's
+    feet.
+    """
+    found = await session.execute(
+        select(Account).filter_by(id=account_id, user_id=user_id).execution_options(populate_existing=True)
+    )
+    account = found.scalar_one_or_none()
+    if account is None:
+        raise NotFound("There is no such account")
+    return account
