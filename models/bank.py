@@ -55,6 +55,10 @@ def _without_loose_slashes(reference: str) -> str:
 Reference = Annotated[
     str, StringConstraints(pattern=r"^[A-Za-z0-9/\-?:().,'+ ]{1,35}$"), AfterValidator(_without_loose_slashes)
 ]
+# The reference that banks hand on: 16 characters, since CBPR+ keeps it the size of MT field 20.
+InstructionId = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9/\-?:().,'+ ]{1,16}$"), AfterValidator(_without_loose_slashes)
+]
 AccountNumber = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9/\-?:().,'+]{1,34}$")]
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
@@ -110,7 +114,7 @@ class PaymentInstruction(_Fact):
     """
 
     message_id: Reference
-    instruction_id: Reference
+    instruction_id: InstructionId
     end_to_end_id: Reference
     uetr: Uetr
     amount_minor: MinorUnits = Field(gt=0)

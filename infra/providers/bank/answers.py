@@ -1,0 +1,35 @@
+"""Which message a file from the bank is, and what it answers."""
+
+from collections.abc import Callable
+from typing import Final
+
+from infra.providers.bank.account_reports import read_notification, read_statement
+from infra.providers.bank.received import Part, document_in
+from infra.providers.bank.returns import read_return
+from infra.providers.bank.status_reports import read_customer_report, read_interbank_report
+from models.bank import ParsedMessage, UnreadableMessage
+
+# The versions in which every element that we read is where we read it.
+READERS: Final[dict[str, tuple[frozenset[str], Callable[[str, Part], ParsedMessage]]]] = {
+    "pain.002.001": (frozenset({"03", "10", "12", "14"}), read_customer_report),
+    "pacs.002.001": (frozenset({"03", "08", "10", "12"}), read_interbank_report),
+    "pacs.004.001": (frozenset({"02", "09", "11"}), read_return),
+    "camt.053.001": (frozenset({"02", "04", "06", "08", "10", "12"}), read_statement),
+    "camt.054.001": (frozenset({"02", "04", "06", "08", "10", "12"}), read_notification),
+}
+
+
+def read_answers(content: bytes) -> ParsedMessage:
+    """What a file from the bank says. The file is not trusted; see `received`.
+
+    Raises `UnreadableMessage` with a sentence for a person: what the file is, or what is missing in it.
+    """
+    message_type, document = document_in(content)
+    family, _, version = message_type.rpartition(".")
+    versions, read = READERS.get(family, (frozenset(), None))
+    if read is None:
+        raise UnreadableMessage(f"it is a {message_type}, which is not a message that we read")
+    if version not in versions:
+        known = ", ".join(sorted(versions))
+        raise UnreadableMessage(f"it is a {message_type}; of {family} we read the versions {known}")
+    return read(message_type, document)
