@@ -1,8 +1,17 @@
 """The channel to the bank, and the messages that go through it."""
 
 from infra.providers.bank.answers import read_answers
+from infra.providers.bank.channel import BankChannel, FolderChannel
 from infra.providers.bank.pacs008 import build_pacs008
 from infra.providers.bank.pain001 import build_pain001
 from models.bank import UnreadableMessage, UnwritableMessage
 
-__all__ = ["UnreadableMessage", "UnwritableMessage", "build_pacs008", "build_pain001", "read_answers"]
+__all__ = [
+    "BankChannel",
+    "FolderChannel",
+    "UnreadableMessage",
+    "UnwritableMessage",
+    "build_pacs008",
+    "build_pain001",
+    "read_answers",
+]
