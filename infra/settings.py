@@ -11,6 +11,8 @@ from typing import Final, Self
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from models.wires import TIERS, Tier
+
 DEVELOPMENT_SECRET: Final = "development-only-secret-do-not-use-in-production"
 
 
@@ -58,6 +60,10 @@ class Settings(BaseSettings):
     temporal_ui_url: str = "http://127.0.0.1:8233"
     task_queue: str = "aurum"
     worker_drain_seconds: float = Field(default=10, gt=0)
+    # Touched once the worker polls; the embedded stack waits for it.
+    worker_ready_file: Path | None = None
+    # How often the worker looks for outbox rows that nobody dispatched at once.
+    relay_seconds: float = Field(default=0.5, gt=0)
 
     # Tokens. The key is a PEM file (Ed25519); the embedded stack makes one in its data folder.
     signing_key_file: Path | None = None
@@ -83,6 +89,7 @@ class Settings(BaseSettings):
     public_url: str = "http://127.0.0.1:8000"
 
     # Wire desk. Durations are business time when bank_hours is `calendar`.
+    wire_tiers: tuple[Tier, ...] = TIERS
     wire_sla_seconds: int = Field(default=2 * 3600, ge=1)
     wire_hard_stop_seconds: int = Field(default=8 * 3600, ge=1)
     wire_acknowledgement_seconds: int = Field(default=4 * 3600, ge=1)
@@ -91,6 +98,15 @@ class Settings(BaseSettings):
     def _deadlines_are_ordered(self) -> Self:
         if self.wire_hard_stop_seconds <= self.wire_sla_seconds:
             msg = "AURUM_WIRE_HARD_STOP_SECONDS has to be later than AURUM_WIRE_SLA_SECONDS"
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _tiers_cover_every_amount(self) -> Self:
+        ends = [tier.up_to for tier in self.wire_tiers]
+        known = [end for end in ends[:-1] if end is not None]
+        if not ends or ends[-1] is not None or len(known) != len(ends) - 1 or known != sorted(set(known)):
+            msg = "AURUM_WIRE_TIERS has to rise, and its last tier has to have no upper end (up_to null)"
             raise ValueError(msg)
         return self
 

@@ -19,6 +19,8 @@ CREATE TABLE wire_transfers (
         CHECK (compliance_status IN ('pending', 'clear', 'in_review', 'hit', 'blocked')),
     amount_minor             bigint NOT NULL CHECK (amount_minor > 0),
     fee_minor                bigint NOT NULL CHECK (fee_minor >= 0),
+    -- BEN: our fee, taken out of the amount instead of added to it.
+    deducted_minor           bigint NOT NULL DEFAULT 0 CHECK (deducted_minor >= 0 AND deducted_minor < amount_minor),
     currency                 text NOT NULL,
     exponent                 smallint NOT NULL,
     amount                   numeric GENERATED ALWAYS AS (round(amount_minor / 10::numeric ^ exponent::numeric, exponent::integer)) VIRTUAL,
@@ -42,12 +44,15 @@ CREATE TABLE wire_transfers (
     approvals_required       integer NOT NULL DEFAULT 1 CHECK (approvals_required >= 1),
     senior_required          boolean NOT NULL DEFAULT false,
     sla_started_at           timestamptz,
+    sla_remind_at            timestamptz,
+    sla_escalate_at          timestamptz,
     sla_deadline             timestamptz,
     sla_hard_stop            timestamptz,
     sla_stage                text NOT NULL DEFAULT 'none'
         CHECK (sla_stage IN ('none', 'running', 'reminded', 'escalated', 'breached', 'expired', 'met')),
     approved_by              uuid REFERENCES users,
     approved_at              timestamptz,
+    list_version             text,
     reason_code              text,
     reason_text              text,
     created_at               timestamptz NOT NULL DEFAULT now(),
@@ -100,7 +105,7 @@ DECLARE
     allowed text;
 BEGIN
     IF NEW.user_id <> OLD.user_id OR NEW.sender_account_id <> OLD.sender_account_id OR NEW.amount_minor <> OLD.amount_minor
-        OR NEW.fee_minor <> OLD.fee_minor OR NEW.currency <> OLD.currency OR NEW.content_hash <> OLD.content_hash
+        OR NEW.fee_minor <> OLD.fee_minor OR NEW.deducted_minor <> OLD.deducted_minor OR NEW.currency <> OLD.currency OR NEW.content_hash <> OLD.content_hash
         OR NEW.uetr <> OLD.uetr OR NEW.end_to_end_id <> OLD.end_to_end_id OR NEW.recipient_name <> OLD.recipient_name
         OR NEW.recipient_account_number <> OLD.recipient_account_number OR NEW.charges <> OLD.charges
         OR NEW.recipient_bank_swift IS DISTINCT FROM OLD.recipient_bank_swift
@@ -195,7 +200,7 @@ GRANT INSERT ON wire_transfers, wire_approvals, wire_events TO aurum_api;
 GRANT UPDATE (status, approved_by, approved_at, sla_stage, reason_code, reason_text, updated_at) ON wire_transfers TO aurum_api;
 GRANT INSERT ON wire_events, wire_hits TO aurum_worker;
 GRANT UPDATE (status, compliance_status, transaction_id, value_date, approvals_required, senior_required, sla_started_at,
-              sla_deadline, sla_hard_stop, sla_stage, reason_code, reason_text, updated_at) ON wire_transfers TO aurum_worker;
+              sla_remind_at, sla_escalate_at, sla_deadline, sla_hard_stop, sla_stage, list_version, reason_code, reason_text, updated_at) ON wire_transfers TO aurum_worker;
 
 ALTER TABLE wire_transfers ENABLE ROW LEVEL SECURITY;
 ALTER TABLE wire_approvals ENABLE ROW LEVEL SECURITY;

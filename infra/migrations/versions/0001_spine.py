@@ -6,6 +6,9 @@ The SQL stands in files of its own, one per feature, because it is the part of t
 from pathlib import Path
 
 from alembic import op
+from sqlalchemy import text
+
+from models.wires import MOVES
 
 revision = "0001"
 down_revision = None
@@ -19,6 +22,11 @@ def upgrade() -> None:
     for script in sorted(SQL.glob("0001_*.sql")):
         # The driver's own call: SQLAlchemy would read the colons of casts as parameters.
         op.get_bind().connection.cursor().execute(script.read_text())
+    for (before, after), mover in MOVES.items():
+        op.get_bind().execute(
+            text("INSERT INTO wire_moves (from_status, to_status, mover) VALUES (:before, :after, :mover)"),
+            {"before": before, "after": after, "mover": mover},
+        )
 
 
 def downgrade() -> None:

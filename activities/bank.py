@@ -1,0 +1,189 @@
+"""Reading what the bank writes: each file once, matched to its wire, kept for ever; what is unclear goes to a person.
+
+The reader records and wakes. It moves no wire and no money: the wire's own process does, from the rows.
+"""
+
+import hashlib
+from typing import Any, Final
+
+import structlog
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+from uuid_utils.compat import uuid7
+
+from infra.database import transaction
+from infra.providers.bank import BankChannel, UnreadableMessage, read_answers
+from models.bank import AnswerKind, BankAnswer, ParsedMessage
+from models.money import written
+from models.tables import wires
+from models.tables.outbox import enqueue
+from models.tables.wires import Wire
+from models.wires import ENDED, WireStatus
+
+log = structlog.get_logger(__name__)
+
+# The bank saw the message id before: we know, the order has been given once. It refuses the copy, not the wire.
+_DUPLICATE: Final = "DUPL"
+# Answers that have to belong to an order of ours. The others repeat or concern what reconciliation looks at.
+_NEEDS_A_WIRE: Final = frozenset(
+    {
+        AnswerKind.ACCEPTED,
+        AnswerKind.REJECTED,
+        AnswerKind.CANCELLED,
+        AnswerKind.BOOKED,
+        AnswerKind.RETURNED,
+        AnswerKind.RECEIVED,
+        AnswerKind.TAKEN_BACK,
+    }
+)
+
+
+class BankInbox:
+    """The bank's folder, read by every worker; a file is claimed by the unique hash of its content."""
+
+    def __init__(self, engine: AsyncEngine, channel: BankChannel) -> None:
+        self._engine = engine
+        self._channel = channel
+
+    async def read_waiting(self) -> int:
+        """Reads every file that waits. Returns how many it took. One bad file never stops the next."""
+        taken = 0
+        for name in await self._channel.waiting():
+            try:
+                content = await self._channel.read(name)
+            except FileNotFoundError:
+                continue  # another worker was quicker
+            except UnreadableMessage as error:
+                await self._keep_unreadable(name, b"", str(error))
+                await self._channel.quarantine(name)
+                taken += 1
+                continue
+            if await self._take(name, content):
+                await self._channel.archive(name)
+            else:
+                await self._channel.quarantine(name)
+            taken += 1
+        return taken
+
+    async def _take(self, name: str, content: bytes) -> bool:
+        """Records a file and what it says. False: it is for a person to look at."""
+        try:
+            parsed = read_answers(content)
+        except UnreadableMessage as error:
+            await self._keep_unreadable(name, content, str(error))
+            return False
+        async with transaction(self._engine) as session:
+            message_id = await _store(session, name, content, parsed.message_type, parsed.message_id)
+            if message_id is None:
+                return True  # read before; only the move of the file was missing
+            unmatched = await self._record(session, message_id, parsed)
+            if unmatched:
+                await session.execute(
+                    text("UPDATE bank_messages SET status = 'quarantined', reason = :reason WHERE id = :id"),
+                    {"id": message_id, "reason": "no order of ours: " + ", ".join(unmatched)[:400]},
+                )
+                log.warning("bank.unmatched", file=name, unmatched=unmatched)
+        return not unmatched
+
+    async def _record(self, session: AsyncSession, message_id: Any, parsed: ParsedMessage) -> list[str]:
+        unmatched: list[str] = []
+        woken: dict[str, Wire] = {}
+        for position, answer in enumerate(parsed.answers):
+            if answer.kind not in _NEEDS_A_WIRE:
+                continue
+            wire = await _wire_of(session, answer)
+            if wire is None:
+                unmatched.append(answer.end_to_end_id or answer.uetr or answer.original_message_id or f"#{position}")
+                continue
+            await _answer(session, message_id, position, wire, answer)
+            woken[str(wire.id)] = wire
+        for wire in woken.values():
+            await _wake(session, wire, message_id)
+        return unmatched
+
+    async def _keep_unreadable(self, name: str, content: bytes, reason: str) -> None:
+        async with transaction(self._engine) as session:
+            # An empty content stands for a file too large to keep: its name makes it unique.
+            digest = hashlib.sha256(content or name.encode()).digest()
+            await session.execute(
+                text(
+                    "INSERT INTO bank_messages (direction, message_type, file_name, sha256, content, status, reason)"
+                    " VALUES ('inbound', 'unreadable', :name, :sha256, :content, 'quarantined', :reason)"
+                    " ON CONFLICT DO NOTHING"
+                ),
+                {"name": name, "sha256": digest, "content": content, "reason": reason[:500]},
+            )
+        log.warning("bank.unreadable", file=name, reason=reason)
+
+
+async def _wake(session: AsyncSession, wire: Wire, message_id: Any) -> None:
+    # The row is locked: either the wire's process will still look at its answers, or it has ended, and this message
+    # gets a process of its own.
+    ended = WireStatus(wire.status) in ENDED
+    await enqueue(
+        session,
+        workflow="wire-late-answer" if ended else "wire",
+        workflow_id=f"wire-late-answer/{wire.id}/{message_id}" if ended else f"wire/{wire.id}",
+        argument=wire.start.model_dump(mode="json"),
+        summary=written(wire.amount_minor, wire.currency),
+    )
+
+
+async def _store(session: AsyncSession, name: str, content: bytes, message_type: str, message_id: str) -> Any:
+    made = await session.execute(
+        text(
+            "INSERT INTO bank_messages (id, direction, message_type, message_id, file_name, sha256, content, status)"
+            " VALUES (:id, 'inbound', :type, :message_id, :name, :sha256, :content, 'read')"
+            " ON CONFLICT DO NOTHING RETURNING id"
+        ),
+        {
+            "id": uuid7(),
+            "type": message_type,
+            "message_id": message_id,
+            "name": name,
+            "sha256": hashlib.sha256(content).digest(),
+            "content": content,
+        },
+    )
+    return made.scalar_one_or_none()
+
+
+async def _wire_of(session: AsyncSession, answer: BankAnswer) -> Wire | None:
+    """The wire that an answer is about, by UETR, end-to-end id, or the id of our message; its row locked."""
+    row = await session.execute(
+        text(
+            "SELECT w.id FROM wire_transfers w WHERE w.uetr = cast(:uetr AS uuid) OR w.end_to_end_id = :end_to_end_id"
+            " UNION SELECT m.wire_id FROM bank_messages m WHERE m.direction = 'outbound' AND m.message_id = :message_id"
+            "   AND cast(:uetr AS uuid) IS NULL AND cast(:end_to_end_id AS text) IS NULL"
+        ),
+        {
+            "uetr": answer.uetr,
+            "end_to_end_id": answer.end_to_end_id,
+            "message_id": answer.original_message_id,
+        },
+    )
+    found = row.scalars().all()
+    # Two wires for one answer: the references contradict each other, and a person has to look.
+    return await wires.locked(session, found[0]) if len(found) == 1 else None
+
+
+async def _answer(session: AsyncSession, message_id: Any, position: int, wire: Wire, answer: BankAnswer) -> None:
+    duplicate = answer.kind is AnswerKind.REJECTED and answer.reason_code == _DUPLICATE
+    await session.execute(
+        text(
+            "INSERT INTO bank_answers (message_id, position, wire_id, kind, reason_code, reason_text, amount_minor,"
+            " currency, booked_on) VALUES (:message_id, :position, :wire_id, :kind, :reason_code, :reason_text,"
+            " :amount_minor, :currency, :booked_on)"
+        ),
+        {
+            "message_id": message_id,
+            "position": position,
+            "wire_id": wire.id,
+            "kind": AnswerKind.PENDING if duplicate else answer.kind,
+            "reason_code": answer.reason_code,
+            "reason_text": answer.reason_text,
+            "amount_minor": answer.amount_minor,
+            "currency": answer.currency,
+            "booked_on": answer.booked_on,
+        },
+    )

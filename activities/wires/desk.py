@@ -1,0 +1,124 @@
+"""What the steps of a wire share: the desk's configuration and its clock."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+
+from infra.providers.bank import BankChannel
+from infra.settings import BankHours, BankProfile, Settings
+from models.calendars import AlwaysOpen, Hours
+from models.screening import Hit, Subject, screen
+from models.tables import calendars, notifications, sanctions
+from models.tables.wires import Wire
+from models.wires import Tier
+
+
+@dataclass(frozen=True)
+class WireDesk:
+    """Who we are to the bank, how long approvals may take, and who has to give them."""
+
+    engine: AsyncEngine
+    channel: BankChannel
+    profile: BankProfile
+    hours: BankHours
+    tiers: tuple[Tier, ...]
+    sla: timedelta
+    hard_stop: timedelta
+    acknowledgement: timedelta
+    bank_name: str
+    bank_bic: str
+    correspondent_bic: str
+    nostro_accounts: dict[str, str]
+
+    @classmethod
+    def of(cls, settings: Settings, engine: AsyncEngine, channel: BankChannel) -> "WireDesk":
+        """The desk that `settings` describe."""
+        return cls(
+            engine=engine,
+            channel=channel,
+            profile=settings.bank_profile,
+            hours=settings.bank_hours,
+            tiers=settings.wire_tiers,
+            sla=timedelta(seconds=settings.wire_sla_seconds),
+            hard_stop=timedelta(seconds=settings.wire_hard_stop_seconds),
+            acknowledgement=timedelta(seconds=settings.wire_acknowledgement_seconds),
+            bank_name=settings.bank_name,
+            bank_bic=settings.bank_bic,
+            correspondent_bic=settings.correspondent_bic,
+            nostro_accounts=settings.nostro_accounts,
+        )
+
+    async def desk_hours(self, session: AsyncSession) -> Hours:
+        """The business time of approvals."""
+        return AlwaysOpen() if self.hours is BankHours.ALWAYS else await calendars.desk_hours(session)
+
+    async def rail_hours(self, session: AsyncSession, currency: str) -> Hours:
+        """When orders in `currency` can be given to the bank."""
+        return AlwaysOpen() if self.hours is BankHours.ALWAYS else await calendars.rail_hours(session, currency)
+
+    async def bank_is_late_at(self, session: AsyncSession, wire: Wire, asked_at: datetime) -> datetime:
+        """When operations are told that the bank has not answered what it was asked at `asked_at`."""
+        return (await self.rail_hours(session, wire.currency)).add(asked_at, self.acknowledgement)
+
+
+async def screened(session: AsyncSession, wire: Wire) -> list[Hit]:
+    """Screens every party and text of a wire against the lists as they are now; stores and returns what it found.
+
+    Sets `list_version`, so that a release can tell whether the lists have changed since. Raises `Unavailable` when no
+    list is loaded.
+    """
+    debtor = (
+        await session.execute(
+            text("SELECT first_name || ' ' || last_name FROM users WHERE id = :id"), {"id": wire.user_id}
+        )
+    ).scalar_one()
+    subjects = [
+        Subject("debtor", debtor),
+        Subject("creditor", wire.recipient_name),
+        Subject("creditor_bank", wire.recipient_bank_name),
+        Subject("reference", wire.reference),
+    ]
+    if wire.recipient_bank_swift:
+        subjects.append(Subject("creditor_bank_bic", wire.recipient_bank_swift, is_bic=True))
+    hits = screen(subjects, await sanctions.entries(session))
+    wire.list_version = await sanctions.version(session)
+    for hit in hits:
+        await session.execute(
+            text(
+                "INSERT INTO wire_hits (wire_id, entry_id, list_version, field, matched, score, verdict) VALUES"
+                " (:wire_id, :entry_id, :list_version, :field, :matched, :score, :verdict) ON CONFLICT DO NOTHING"
+            ),
+            {
+                "wire_id": wire.id,
+                "entry_id": hit.entry_id,
+                "list_version": hit.list_version,
+                "field": hit.field,
+                "matched": hit.matched,
+                "score": hit.score,
+                "verdict": hit.verdict,
+            },
+        )
+    return hits
+
+
+async def tell_staff(session: AsyncSession, wire: Wire, *, permission: str, event: str, subject: str) -> None:
+    """Tells everybody on the staff who has `permission`, except the wire's maker, once for each event."""
+    people = await session.execute(
+        text(
+            "SELECT id FROM users WHERE :permission = ANY (permissions) AND role <> 'customer' AND id <> :maker"
+            " AND status = 'active' AND deleted_at IS NULL"
+        ),
+        {"permission": permission, "maker": wire.user_id},
+    )
+    for person in people.scalars().all():
+        await notifications.tell(
+            session,
+            user_id=person,
+            key=f"wire/{wire.id}/{event}/{person}",
+            event=event,
+            subject=subject,
+            body=f"{subject}.\n\nWire {wire.id}, status {wire.status}. Decide in the console or by the API:"
+            f" /api/v1/wires/{wire.id}\n",
+        )

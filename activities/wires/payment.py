@@ -1,0 +1,199 @@
+"""From the decision to the bank: the release window, the last screening, the order written exactly once."""
+
+import hashlib
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncSession
+from temporalio import activity
+
+from activities.wires.desk import WireDesk, screened, tell_staff
+from infra.database import transaction
+from infra.providers.bank import build_pacs008, build_pain001
+from infra.settings import BankProfile
+from models.bank import Charges, Party, PaymentInstruction, PostalAddress, UnwritableMessage
+from models.calendars import Hours
+from models.tables import ledger, sanctions, wires
+from models.tables.wires import Wire
+from models.wires import ComplianceStatus, WireState, WireStatus, WireStep, order_references
+
+
+class PaymentSteps:
+    """The steps that give an approved wire to the bank."""
+
+    def __init__(self, desk: WireDesk) -> None:
+        self._desk = desk
+
+    @activity.defn(name="wire.release")
+    async def release(self, step: WireStep) -> WireState:
+        """Writes the order to the bank and marks the wire released, in one transaction; the file leaves afterwards.
+
+        Outside the window, or before the execution date, answers when to look again. When the sanctions lists have
+        changed since the last screening, screens again, and blocks on anything new. An order that cannot be written
+        ends the wire (`failed`), its money back.
+        """
+        async with transaction(self._desk.engine) as session:
+            wire = await wires.locked(session, step.wire_id)
+            if wire.status != WireStatus.APPROVED:
+                return await wires.state(session, wire)
+            hours = await self._desk.rail_hours(session, wire.currency)
+            opening = self._opening(hours, wire, step.at)
+            if opening > step.at:
+                return await wires.state(session, wire, look_again_at=opening)
+            if await self._found_something_new(session, wire):
+                wire.status, wire.compliance_status = WireStatus.BLOCKED, ComplianceStatus.HIT
+                wire.reason_code = "sanctions_hit_at_release"
+                await session.flush()
+                await wires.tell(session, wire, "blocked_at_release", step="released")
+                await tell_staff(
+                    session,
+                    wire,
+                    permission="admin:compliance",
+                    event="wire.blocked",
+                    subject="An approved wire is blocked: the sanctions lists have changed",
+                )
+                return await wires.state(session, wire)
+            await self._order(session, wire, step.at, hours)
+            return await wires.state(session, wire)
+
+    def _opening(self, hours: Hours, wire: Wire, at: datetime) -> datetime:
+        if wire.execution_date and hours.business_day(at) < wire.execution_date:
+            return hours.opening(wire.execution_date)
+        return hours.next_open(at)
+
+    async def _found_something_new(self, session: AsyncSession, wire: Wire) -> bool:
+        if await sanctions.version(session) == wire.list_version:
+            return False
+        known = {hit.entry_id for hit in await wires.hits(session, wire.id)}
+        return any(hit.entry_id not in known for hit in await screened(session, wire))
+
+    async def _order(self, session: AsyncSession, wire: Wire, at: datetime, hours: Hours) -> None:
+        wire.value_date = hours.business_day(at)
+        try:
+            instruction = await self._instruction(session, wire, at)
+            swift = self._desk.profile is BankProfile.SWIFT
+            content = build_pacs008(instruction) if swift else build_pain001(instruction)
+        except (UnwritableMessage, ValueError) as error:
+            wire.status, wire.reason_code = WireStatus.FAILED, "unwritable_message"
+            wire.reason_text = str(error)[:500]
+            await ledger.release_hold(session, "wire", wire.id)
+            await session.flush()
+            await wires.tell(session, wire, "order_not_writable", step="released", data={"error": str(error)[:500]})
+            return
+        message_type = "pacs.008.001.08" if swift else "pain.001.001.09"
+        await session.execute(
+            text(
+                "INSERT INTO bank_messages (wire_id, direction, message_type, message_id, file_name, sha256, content,"
+                " status) VALUES (:wire_id, 'outbound', :type, :message_id, :file_name, :sha256, :content, 'prepared')"
+            ),
+            {
+                "wire_id": wire.id,
+                "type": message_type,
+                "message_id": instruction.message_id,
+                "file_name": f"{instruction.message_id}.xml",
+                "sha256": hashlib.sha256(content).digest(),
+                "content": content,
+            },
+        )
+        wire.status = WireStatus.RELEASED
+        await session.flush()
+        await wires.tell(
+            session,
+            wire,
+            "released",
+            step="released",
+            data={"message_id": instruction.message_id, "type": message_type, "value_date": wire.value_date},
+        )
+
+    async def _instruction(self, session: AsyncSession, wire: Wire, at: datetime) -> PaymentInstruction:
+        debtor = (
+            await session.execute(
+                text(
+                    "SELECT u.first_name || ' ' || u.last_name AS name, u.address, a.account_number"
+                    " FROM users u JOIN accounts a ON a.user_id = u.id WHERE a.id = :account_id"
+                ),
+                {"account_id": wire.sender_account_id},
+            )
+        ).one()
+        nostro = self._desk.nostro_accounts.get(wire.currency)
+        if nostro is None:
+            raise UnwritableMessage(f"the bank has no account at its correspondent in {wire.currency}")
+        message_id, instruction_id, end_to_end_id = order_references(wire.id, wire.uetr)
+        return PaymentInstruction(
+            message_id=message_id,
+            instruction_id=instruction_id,
+            end_to_end_id=end_to_end_id,
+            uetr=str(wire.uetr),
+            amount_minor=wire.money.paid_minor,
+            deducted_minor=wire.deducted_minor,
+            currency=wire.currency,
+            execution_date=wire.value_date or at.date(),
+            charges=Charges(wire.charges),
+            purpose_code=wire.purpose_code,
+            remittance=wire.reference,
+            # To the second and from the wire's own time: writing the order again gives the same bytes.
+            created_at=at.astimezone(UTC).replace(microsecond=0),
+            initiating_bank=Party(name=self._desk.bank_name, bic=self._desk.bank_bic),
+            correspondent_bic=self._desk.correspondent_bic,
+            nostro_account=nostro,
+            debtor=Party(name=debtor.name, account=debtor.account_number, address=_address(debtor.address)),
+            creditor=Party(
+                name=wire.recipient_name,
+                account=wire.recipient_account_number,
+                address=_address(wire.recipient_address),
+            ),
+            creditor_agent=Party(
+                name=wire.recipient_bank_name or (wire.recipient_bank_swift or "Bank"),
+                bic=wire.recipient_bank_swift,
+                clearing_member_id=None if wire.recipient_bank_swift else wire.recipient_routing_number,
+            ),
+        )
+
+    @activity.defn(name="wire.send")
+    async def send(self, step: WireStep) -> WireState:
+        """Puts the order into the bank's folder, exactly once.
+
+        prepared → (file durable beside the folder) → staged → (one rename into the folder) → sent. The row is locked
+        during each half. A crash before `staged` is written repeats the harmless half; after it, either the staged
+        file is still there and is renamed, or it is gone because the rename has happened.
+        """
+        async with transaction(self._desk.engine) as session:
+            message = await self._locked_order(session, step)
+            if message.status == "prepared":
+                await self._desk.channel.stage(message.file_name, bytes(message.content))
+                await self._mark(session, message.id, "staged")
+        async with transaction(self._desk.engine) as session:
+            message = await self._locked_order(session, step)
+            wire = await wires.find(session, step.wire_id)
+            if message.status == "staged":
+                await self._desk.channel.publish(message.file_name)
+                await self._mark(session, message.id, "sent")
+                await wires.tell(session, wire, "sent", step="sent", data={"file": message.file_name})
+            return await wires.state(
+                session, wire, look_again_at=await self._desk.bank_is_late_at(session, wire, step.at)
+            )
+
+    async def _locked_order(self, session: AsyncSession, step: WireStep) -> Row[Any]:
+        rows = await session.execute(
+            text(
+                "SELECT id, file_name, content, status FROM bank_messages"
+                " WHERE wire_id = :wire_id AND direction = 'outbound' FOR UPDATE"
+            ),
+            {"wire_id": step.wire_id},
+        )
+        return rows.one()
+
+    async def _mark(self, session: AsyncSession, message_id: UUID, status: str) -> None:
+        await session.execute(
+            text("UPDATE bank_messages SET status = :status, updated_at = clock_timestamp() WHERE id = :id"),
+            {"id": message_id, "status": status},
+        )
+
+
+def _address(kept: dict[str, str] | None) -> PostalAddress | None:
+    if not kept or not kept.get("town") or not kept.get("country"):
+        return None
+    known = {name: value for name, value in kept.items() if name in PostalAddress.model_fields and value}
+    return PostalAddress.model_validate(known)

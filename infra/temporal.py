@@ -1,0 +1,137 @@
+"""The Temporal client and worker as this bank uses them: pydantic payloads, a sandbox with our modules, our errors.
+
+Search attributes are declared in `models.search_attributes`.
+"""
+
+import asyncio
+import gc
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+from typing import Any, Final
+
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
+from temporalio.service import RPCError
+from temporalio.worker import (
+    ActivityInboundInterceptor,
+    ExecuteActivityInput,
+    Interceptor,
+    Worker,
+)
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from infra.settings import Settings
+from models.errors import AurumError, Unavailable
+
+# Passed through once: their loading into each sandbox is most of the cost of a workflow (reference/temporal.md §5).
+PASSED_THROUGH: Final = (
+    "models",
+    "activities",
+    "infra",
+    "sqlalchemy",
+    "sqlmodel",
+    "psycopg",
+    "pydantic",
+    "pydantic_core",
+    "pydantic_settings",
+    "annotated_types",
+    "rapidfuzz",
+    "lxml",
+    "structlog",
+    "uuid_utils",
+    "orjson",
+    "schwifty",
+    "holidays",
+)
+
+
+def sandbox() -> SandboxedWorkflowRunner:
+    """The workflow sandbox, on, with our own modules passed through."""
+    return SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH))
+
+
+async def connect(settings: Settings) -> Client:
+    """A client of the Temporal server in `settings`. Raises `RuntimeError` when it does not answer."""
+    return await Client.connect(
+        settings.temporal_address,
+        namespace=settings.temporal_namespace,
+        data_converter=pydantic_data_converter,
+    )
+
+
+async def connect_patiently(settings: Settings, *, first_wait: float = 0.2, longest_wait: float = 5) -> Client:
+    """Like `connect`, and waits for a server that is still starting: workers come up before it does."""
+    wait = first_wait
+    while True:
+        try:
+            return await connect(settings)
+        except (RuntimeError, RPCError, OSError):
+            await asyncio.sleep(wait)
+            wait = min(wait * 2, longest_wait)
+
+
+class RefusalsAreFailures(Interceptor):
+    """Turns what activities raise into failures that Temporal understands, in one place.
+
+    A refusal of ours is final and expected (BENIGN: no error log, no failure metric); `Unavailable`, and a database or
+    network that does not answer, are tried again by the activity's policy.
+    """
+
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
+        return _RefusalsAreFailures(next)
+
+
+class _RefusalsAreFailures(ActivityInboundInterceptor):
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:
+        try:
+            return await self.next.execute_activity(input)
+        except Unavailable as error:
+            raise ApplicationError(error.detail, type=error.code) from error
+        except AurumError as error:
+            raise ApplicationError(
+                error.detail, type=error.code, non_retryable=True, category=ApplicationErrorCategory.BENIGN
+            ) from error
+        except (OperationalError, PoolTimeout, ConnectionError) as error:
+            raise ApplicationError(
+                f"the database does not answer: {type(error).__name__}", type="unavailable"
+            ) from error
+        except DBAPIError as error:
+            # What the database refused is a bug of ours or a rule that holds: it stays visible, and is tried again
+            # slowly, since the fix is a deployment.
+            raise ApplicationError(str(error.orig), type="database_refused") from error
+
+
+def build_worker(
+    client: Client,
+    settings: Settings,
+    *,
+    workflows: Sequence[type],
+    activities: Sequence[Callable[..., Awaitable[Any]]],
+    interceptors: Sequence[Interceptor] = (),
+    task_queue: str | None = None,
+) -> Worker:
+    """A worker for our task queue. On shutdown running activities get `worker_drain_seconds` to end."""
+    return Worker(
+        client,
+        task_queue=task_queue or settings.task_queue,
+        workflows=workflows,
+        activities=activities,
+        workflow_runner=sandbox(),
+        interceptors=[*interceptors, RefusalsAreFailures()],
+        graceful_shutdown_timeout=timedelta(seconds=settings.worker_drain_seconds),
+        max_concurrent_workflow_tasks=100,
+        max_concurrent_local_activities=64,
+        max_concurrent_activities=32,
+    )
+
+
+def release_clients() -> None:
+    """Collects client objects before the interpreter ends.
+
+    On Python 3.11 the SDK's native threads can crash the interpreter at exit while a client is still alive (about one
+    exit in twelve). Call it last, after every reference to a client is gone.
+    """
+    gc.collect()

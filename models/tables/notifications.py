@@ -1,0 +1,36 @@
+"""What people are told. A notification is stored with the change that it tells of, and sent by a process of its own."""
+
+from uuid import UUID
+
+from sqlalchemy import CursorResult, text
+from sqlalchemy.ext.asyncio import AsyncSession
+from uuid_utils.compat import uuid7
+
+from models.tables.outbox import enqueue
+
+
+async def tell(session: AsyncSession, *, user_id: UUID, key: str, event: str, subject: str, body: str) -> None:
+    """Tells `user_id` once for each `key`: stores the notification and asks for its process."""
+    notification_id = uuid7()
+    stored: CursorResult[tuple[()]] = await session.execute(  # type: ignore[assignment] # an INSERT gives a cursor
+        text(
+            "INSERT INTO notifications (id, user_id, key, event, subject, body)"
+            " VALUES (:id, :user_id, :key, :event, :subject, :body) ON CONFLICT DO NOTHING"
+        ),
+        {
+            "id": notification_id,
+            "user_id": user_id,
+            "key": key,
+            "event": event,
+            "subject": subject,
+            "body": body,
+        },
+    )
+    if stored.rowcount:
+        await enqueue(
+            session,
+            workflow="notification",
+            workflow_id=f"notification/{notification_id}",
+            argument={"notification_id": str(notification_id)},
+            summary=event,
+        )

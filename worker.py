@@ -1,0 +1,134 @@
+"""The durable side, put together: database, bank channel, mail, Temporal worker, outbox relay, bank inbox.
+
+Run it as `python worker.py`. SIGTERM or SIGINT ends it: running steps get `AURUM_WORKER_DRAIN_SECONDS` to finish.
+"""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.client import Client
+from temporalio.worker import Interceptor, Worker
+
+from activities.bank import BankInbox
+from activities.notifications import NotificationSteps
+from activities.wires import ApprovalSteps, PaymentSteps, SettlementSteps, WireDesk
+from infra import temporal
+from infra.database import connect
+from infra.outbox import Dispatcher, relay
+from infra.providers.bank import FolderChannel
+from infra.providers.email import FolderEmail
+from infra.settings import Settings, settings
+from workflows.notifications import NotificationWorkflow
+from workflows.wires import WireLateAnswerWorkflow, WireWorkflow
+
+log = structlog.get_logger("worker")
+
+WORKFLOWS: Sequence[type] = (WireWorkflow, WireLateAnswerWorkflow, NotificationWorkflow)
+
+
+@dataclass
+class Parts:
+    """What the durable side consists of, for a process or a test to run."""
+
+    engine: AsyncEngine
+    inbox: BankInbox
+    activities: Sequence[Callable[..., Awaitable[Any]]]
+
+
+def assemble(config: Settings, engine: AsyncEngine) -> Parts:
+    """The parts that `config` describes, over `engine`."""
+    channel = FolderChannel(config.bank_outbox, config.bank_inbox)
+    desk = WireDesk.of(config, engine, channel)
+    approval, payment, settlement = ApprovalSteps(desk), PaymentSteps(desk), SettlementSteps(desk)
+    notifications = NotificationSteps(engine, FolderEmail(config.mail_dir, config.mail_from))
+    return Parts(
+        engine=engine,
+        inbox=BankInbox(engine, channel),
+        activities=(
+            approval.screen,
+            approval.route,
+            approval.review,
+            approval.conclude,
+            payment.release,
+            payment.send,
+            settlement.apply_answers,
+            settlement.note_silence,
+            notifications.send,
+        ),
+    )
+
+
+def temporal_worker(client: Client, config: Settings, parts: Parts, interceptors: Sequence[Interceptor] = ()) -> Worker:
+    """The Temporal worker over `parts`."""
+    return temporal.build_worker(
+        client, config, workflows=WORKFLOWS, activities=parts.activities, interceptors=interceptors
+    )
+
+
+async def _read_inbox(inbox: BankInbox, dispatcher: Dispatcher, seconds: float) -> None:
+    while True:
+        try:
+            if await inbox.read_waiting():
+                dispatcher.nudge()
+        except Exception as error:  # noqa: BLE001 # the files are still there: the next look takes them
+            log.warning("bank.inbox_failed", error=str(error), kind=type(error).__name__)
+        await asyncio.sleep(seconds)
+
+
+async def _until_stopped() -> None:
+    stopped = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name, stopped.set)
+    await stopped.wait()
+
+
+async def run(
+    config: Settings,
+    *,
+    interceptors: Sequence[Interceptor] = (),
+    until: Callable[[], Awaitable[None]] = _until_stopped,
+) -> None:
+    """Runs the durable side until `until` returns."""
+    engine = connect(
+        config.database_worker_url.get_secret_value(),
+        pool_size=config.database_pool_size,
+        name="aurum-worker",
+    )
+    parts = assemble(config, engine)
+    client = await temporal.connect_patiently(config)
+    worker = temporal_worker(client, config, parts, interceptors)
+    dispatcher = Dispatcher(engine, partial(temporal.connect, config), task_queue=config.task_queue)
+    loops = [
+        asyncio.create_task(relay(dispatcher, seconds=config.relay_seconds)),
+        asyncio.create_task(_read_inbox(parts.inbox, dispatcher, config.bank_poll_seconds)),
+    ]
+    try:
+        async with worker:
+            log.info("worker.ready", task_queue=config.task_queue)
+            if config.worker_ready_file is not None:
+                config.worker_ready_file.touch()
+            await until()
+    finally:
+        for loop in loops:
+            loop.cancel()
+        await asyncio.gather(*loops, return_exceptions=True)
+        await dispatcher.close()
+        await engine.dispose()
+
+
+def main() -> int:
+    """The worker as a program."""
+    asyncio.run(run(settings()))
+    temporal.release_clients()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,22 @@
+"""The named timeouts and retry policies, each with its reason."""
+
+from datetime import timedelta
+from typing import Final
+
+from temporalio.common import RetryPolicy
+
+# A database step is milliseconds. It is tried for ever: what it does is due, and the database will be back. Refusals of
+# ours are not retryable by themselves.
+DATABASE_SECONDS: Final = timedelta(seconds=30)
+DATABASE: Final = RetryPolicy(
+    initial_interval=timedelta(milliseconds=200),
+    backoff_coefficient=2,
+    maximum_interval=timedelta(seconds=10),
+)
+
+# The bank's folder, the mail server: outside, and away for minutes when it is away. Tried for ever too, since an order
+# that was approved has to leave, and each of these steps is idempotent by key.
+PROVIDER_SECONDS: Final = timedelta(seconds=60)
+PROVIDER: Final = RetryPolicy(
+    initial_interval=timedelta(milliseconds=500), backoff_coefficient=2, maximum_interval=timedelta(minutes=1)
+)

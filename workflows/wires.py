@@ -1,0 +1,149 @@
+"""The life of a wire, from the order to the end, over hours or weeks."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from temporalio import workflow
+from temporalio.common import SearchAttributeKey
+
+from activities.wires import ApprovalSteps, PaymentSteps, SettlementSteps
+from models.search_attributes import AMOUNT_MINOR, CASE_STATUS, CUSTOMER_REF, SLA_DUE_AT
+from models.wires import WireStart, WireState, WireStatus, WireStep, case_file
+from workflows.policies import DATABASE, DATABASE_SECONDS, PROVIDER, PROVIDER_SECONDS
+
+_STATUS: Final = SearchAttributeKey.for_keyword(CASE_STATUS)
+_CUSTOMER: Final = SearchAttributeKey.for_keyword(CUSTOMER_REF)
+_AMOUNT: Final = SearchAttributeKey.for_int(AMOUNT_MINOR)
+_DUE: Final = SearchAttributeKey.for_datetime(SLA_DUE_AT)
+
+_Step = Callable[[Any, WireStep], Any]
+
+
+@workflow.defn(name="wire")
+class WireWorkflow:
+    """One wire. Its rows say where it stands; this says what happens next, and when.
+
+    People and the bank change rows and wake it (`wake` carries no content). After each wake, timer or step it reads the
+    state that the step answered with and goes on from there, so a wake that is early, doubled or lost changes nothing.
+    """
+
+    @workflow.init
+    def __init__(self, start: WireStart) -> None:
+        self._start = start
+        self._wakes = 0
+        self._seen = 0
+        self._silent_since: datetime | None = None
+
+    @workflow.signal(name="wake")
+    def wake(self) -> None:
+        """Something about this wire has changed: look at the rows."""
+        self._wakes += 1
+
+    @workflow.run
+    async def run(self, start: WireStart) -> WireState:
+        workflow.upsert_search_attributes(
+            [_CUSTOMER.value_set(start.customer_ref), _AMOUNT.value_set(start.amount_minor)]
+        )
+        state = await self._do(ApprovalSteps.screen, "Screen parties against sanctions lists")
+        while not state.ended:
+            state = await self._advance(state)
+        return await self._do(ApprovalSteps.conclude, f"Tell the customer: {state.status}")
+
+    async def _advance(self, state: WireState) -> WireState:
+        """The one thing to do next for a wire that stands where `state` says."""
+        match state.status:
+            case WireStatus.PENDING:
+                return await self._do(ApprovalSteps.route, "Decide who approves, start the clock")
+            case WireStatus.AWAITING_APPROVAL | WireStatus.INFO_REQUESTED:
+                await self._until(state.look_again_at, f"SLA mark after {state.sla_stage}")
+                return await self._do(ApprovalSteps.review, "Look for decisions and SLA marks")
+            case WireStatus.APPROVED:
+                await self._until_window(state.look_again_at)
+                released = await self._do(PaymentSteps.release, "Release in the rail's window")
+                if released.status is WireStatus.RELEASED:
+                    return await self._send()
+                return released
+            case _:
+                if await self._until(state.look_again_at, "From here on the bank is late"):
+                    return await self._do(SettlementSteps.apply_answers, "Apply the bank's answers")
+                self._silent_since = workflow.now()
+                return await self._do(SettlementSteps.note_silence, "Tell operations that the bank is silent")
+
+    async def _send(self) -> WireState:
+        self._seen = self._wakes
+        state = await workflow.execute_activity_method(
+            PaymentSteps.send,
+            self._step(),
+            start_to_close_timeout=PROVIDER_SECONDS,
+            retry_policy=PROVIDER,
+            summary="Put the order into the bank's folder",
+        )
+        self._show(state)
+        return state
+
+    async def _until_window(self, opening: datetime | None) -> None:
+        if opening is not None and opening > workflow.now():
+            await self._until(opening, "Release window opens")
+
+    async def _until(self, moment: datetime | None, summary: str) -> bool:
+        """Waits for a wake or for `moment`. True if it was a wake; one that came since the last look counts."""
+        timeout = None if moment is None else max(moment - workflow.now(), timedelta(0))
+        try:
+            await workflow.wait_condition(
+                lambda: self._wakes > self._seen, timeout=timeout, timeout_summary=summary or None
+            )
+        except TimeoutError:
+            return False
+        return True
+
+    async def _do(self, step: _Step, summary: str) -> WireState:
+        # What was signalled before the step runs is seen by it; what comes while it runs is looked at after it.
+        self._seen = self._wakes
+        state: WireState = await workflow.execute_local_activity_method(
+            step,
+            self._step(),
+            start_to_close_timeout=DATABASE_SECONDS,
+            retry_policy=DATABASE,
+            summary=summary,
+        )
+        self._show(state)
+        return state
+
+    def _step(self) -> WireStep:
+        return WireStep(wire_id=self._start.wire_id, at=workflow.now())
+
+    def _show(self, state: WireState) -> None:
+        workflow.set_current_details(case_file(state, self._silent_since))
+        status = workflow.info().typed_search_attributes.get(_STATUS)
+        if status != state.status:
+            changes = [_STATUS.value_set(state.status)]
+            due = [_DUE.value_set(state.sla_deadline)] if state.sla_deadline and not state.ended else []
+            workflow.upsert_search_attributes([*changes, *due])
+
+
+@workflow.defn(name="wire-late-answer")
+class WireLateAnswerWorkflow:
+    """One message of the bank about a wire whose own process has ended: money that comes back days later, mostly."""
+
+    @workflow.signal(name="wake")
+    def wake(self) -> None:
+        """Nothing waits here; the outbox starts and wakes every process alike."""
+
+    @workflow.run
+    async def run(self, start: WireStart) -> WireState:
+        state = await self._do(SettlementSteps.apply_answers, start, "Apply what the bank says after the end")
+        if state.status is WireStatus.RETURNED:
+            state = await self._do(ApprovalSteps.conclude, start, "Tell the customer")
+        return state
+
+    async def _do(self, step: _Step, start: WireStart, summary: str) -> WireState:
+        state: WireState = await workflow.execute_local_activity_method(
+            step,
+            WireStep(wire_id=start.wire_id, at=workflow.now()),
+            start_to_close_timeout=DATABASE_SECONDS,
+            retry_policy=DATABASE,
+            summary=summary,
+        )
+        workflow.set_current_details(case_file(state))
+        return state
