@@ -1,0 +1,48 @@
+"""What the database holds before the API and the worker may start: schema, logins, seeded people."""
+
+import json
+import logging
+import traceback
+from importlib.util import find_spec
+
+import psycopg
+from psycopg import sql
+
+from infra.local.folder import write_atomically
+from infra.local.parts import StackError
+from infra.local.site import Site
+
+
+def prepare_database(site: Site) -> None:
+    """Migrate, give the two roles their passwords, seed, and remember the seeded people. Safe to repeat.
+
+    Raises `StackError`; the whole story is then in the folder's `log/schema.log`.
+    """
+    if find_spec("infra.seed") is None:
+        print("schema     waits for infra.seed: nothing migrated yet", flush=True)
+        return
+    # Lazily: a start of other parts needs none of it, and importing it takes most of a second.
+    from infra.database import migrate  # noqa: PLC0415
+    from infra.seed import seed  # type: ignore[import-not-found]  # noqa: PLC0415
+
+    try:
+        migrate(site.owner_url)
+        _set_passwords(site)
+        people = seed(site.owner_url)
+    except Exception as error:
+        site.folder.log("schema").write_text(traceback.format_exc(), encoding="utf-8")
+        logging.getLogger(__name__).debug("schema", exc_info=True)
+        first_line = str(error).strip().split("\n", 1)[0]
+        raise StackError(
+            f"The database could not be migrated and seeded: {type(error).__name__}: {first_line} "
+            f"(see {site.folder.log('schema')})."
+        ) from error
+    write_atomically(site.folder.people_file, json.dumps(people, indent=1))
+
+
+def _set_passwords(site: Site) -> None:
+    passwords = {"aurum_api": site.secrets.api_password, "aurum_worker": site.secrets.worker_password}
+    with psycopg.connect(site.owner_url, autocommit=True) as connection:
+        for role, password in passwords.items():
+            statement = sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(role), sql.Literal(password))
+            connection.execute(statement)
