@@ -111,7 +111,11 @@ def _plain(name: str) -> str:
 @contextmanager
 def _folder(path: Path) -> Iterator[int]:
     """The folder as a descriptor, made if missing, so that a name in it cannot turn into another place."""
-    path.mkdir(parents=True, exist_ok=True)
+    if not path.is_dir():
+        path.mkdir(parents=True, exist_ok=True)
+        # A folder that a power cut takes away takes its files along.
+        with _folder(path.parent) as above:
+            os.fsync(above)
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         yield descriptor
