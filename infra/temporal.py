@@ -11,6 +11,8 @@ from typing import Any, Final
 
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
@@ -25,6 +27,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 
 from infra.settings import Settings
 from models.errors import AurumError, Unavailable
+from models.search_attributes import SEARCH_ATTRIBUTES
 
 # Passed through once: their loading into each sandbox is most of the cost of a workflow (reference/temporal.md §5).
 PASSED_THROUGH: Final = (
@@ -71,6 +74,19 @@ async def connect_patiently(settings: Settings, *, first_wait: float = 0.2, long
         except (RuntimeError, RPCError, OSError):
             await asyncio.sleep(wait)
             wait = min(wait * 2, longest_wait)
+
+
+async def register_search_attributes(client: Client) -> None:
+    """Makes the namespace know our search attributes. Safe to repeat; the embedded server gets them as it starts."""
+    await client.operator_service.add_search_attributes(
+        AddSearchAttributesRequest(
+            namespace=client.namespace,
+            search_attributes={
+                name: IndexedValueType.Value(f"INDEXED_VALUE_TYPE_{kind.upper()}")
+                for name, kind in SEARCH_ATTRIBUTES.items()
+            },
+        )
+    )
 
 
 class RefusalsAreFailures(Interceptor):

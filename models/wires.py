@@ -16,9 +16,9 @@ from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
-from models.bank import Charges
+from models.bank import Charges, PostalAddress
 from models.calendars import Hours
 from models.ledger import Entry, Leg
 from models.money import exponent, to_minor, written
@@ -159,12 +159,33 @@ def price(currency: str, charges: Charges) -> Price:
     return Price(fee_minor=0, deducted_minor=fee) if charges is Charges.BEN else Price(fee_minor=fee, deducted_minor=0)
 
 
+class WireOrder(BaseModel):
+    """What a customer orders, checked for its form: amounts in minor units, codes in their electronic form."""
+
+    model_config = ConfigDict(frozen=True)
+
+    sender_account_id: UUID
+    amount_minor: int = Field(gt=0)
+    currency: str
+    recipient_name: str
+    recipient_bank_name: str = ""
+    recipient_bank_swift: str | None = None
+    recipient_routing_number: str | None = None
+    recipient_account_number: str
+    recipient_address: PostalAddress | None = None
+    recipient_country: str
+    purpose_code: str | None = None
+    charges: Charges = Charges.SHA
+    reference: str = ""
+    execution_date: date | None = None
+
+
 # What an approval is an approval of. A new field that matters gets a new version, so that old hashes stay checkable.
 CONTENT_VERSION: Final = 1
 CONTENT_FIELDS: Final = (
     "sender_account_id", "amount_minor", "fee_minor", "deducted_minor", "currency", "recipient_name",
-    "recipient_bank_name", "recipient_bank_swift", "recipient_routing_number", "recipient_account_number", "recipient_address",
-    "recipient_country", "purpose_code", "charges", "reference", "execution_date",
+    "recipient_bank_name", "recipient_bank_swift", "recipient_routing_number", "recipient_account_number",
+    "recipient_address", "recipient_country", "purpose_code", "charges", "reference", "execution_date",
 )  # fmt: skip
 
 

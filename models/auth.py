@@ -1,0 +1,159 @@
+"""Who may do what: permissions, the presets they come in, tokens and passwords as rules (contract §2, §3)."""
+
+import hashlib
+import hmac
+import string
+from base64 import urlsafe_b64encode
+from datetime import datetime, timedelta
+from enum import StrEnum
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+from models.errors import WeakPassword
+
+SHORTEST_PASSWORD: Final = 12
+LONGEST_PASSWORD: Final = 128
+# A refresh token presented again within this time was lost on the way or raced by a second tab, not stolen.
+REFRESH_GRACE: Final = timedelta(seconds=20)
+VERIFICATION_LIFETIME: Final = timedelta(hours=24)
+# One a line, lower case: the 3,000 most frequent of zxcvbn's list (MIT), and all of twelve characters and more in it and
+# in Django's (BSD).
+_COMMON_PASSWORDS: Final = Path(__file__).parent / "data" / "common_passwords.txt"
+
+
+class Role(StrEnum):
+    """What kind of person. Customers own accounts; the others are staff."""
+
+    CUSTOMER = "customer"
+    ADMIN = "admin"
+    SUPER_ADMIN = "super_admin"
+
+
+class Permission(StrEnum):
+    """One thing that a person may do (contract §2)."""
+
+    ACCOUNTS_READ = "accounts:read"
+    ACCOUNTS_WRITE = "accounts:write"
+    ACCOUNTS_CREATE = "accounts:create"
+    ACCOUNTS_CLOSE = "accounts:close"
+    TRANSACTIONS_READ = "transactions:read"
+    TRANSACTIONS_CREATE = "transactions:create"
+    TRANSACTIONS_APPROVE = "transactions:approve"
+    WIRES_READ = "wires:read"
+    WIRES_CREATE = "wires:create"
+    WIRES_APPROVE = "wires:approve"
+    WIRES_HIGH_VALUE = "wires:high_value"
+    ADMIN_USERS = "admin:users"
+    ADMIN_COMPLIANCE = "admin:compliance"
+    ADMIN_REPORTS = "admin:reports"
+    ADMIN_SYSTEM = "admin:system"
+
+
+_READS: Final = frozenset({Permission.ACCOUNTS_READ, Permission.TRANSACTIONS_READ, Permission.WIRES_READ})
+_OFFICER: Final = frozenset({Permission.WIRES_READ, Permission.WIRES_APPROVE, Permission.ADMIN_COMPLIANCE})
+
+CUSTOMER_PERMISSIONS: Final[frozenset[str]] = _READS | {
+    Permission.ACCOUNTS_WRITE,
+    Permission.ACCOUNTS_CREATE,
+    Permission.ACCOUNTS_CLOSE,
+    Permission.TRANSACTIONS_CREATE,
+    Permission.WIRES_CREATE,
+}
+# Staff is given a preset, and single permissions beside it where a person needs one more.
+PRESETS: Final[dict[str, frozenset[str]]] = {
+    "compliance_officer": _OFFICER,
+    "senior_compliance_officer": _OFFICER | {Permission.WIRES_HIGH_VALUE},
+    "operations": _READS | {Permission.ADMIN_SYSTEM},
+    "auditor": _READS | {Permission.ADMIN_REPORTS},
+    "super_admin": frozenset(Permission),
+}
+
+
+def permissions_of(role: str, preset: str | None, granted: list[str] | tuple[str, ...] = ()) -> frozenset[str]:
+    """What a person with that role and preset may do. An unknown preset gives nothing."""
+    if role == Role.CUSTOMER:
+        return CUSTOMER_PERMISSIONS
+    if role == Role.SUPER_ADMIN:
+        return PRESETS["super_admin"]
+    return PRESETS.get(preset or "", frozenset()) | frozenset(granted)
+
+
+class Claims(BaseModel):
+    """What an access token says (contract §2)."""
+
+    model_config = ConfigDict(frozen=True)
+
+    sub: UUID
+    email: str
+    role: str
+    tier: str
+    permissions: frozenset[str]
+    iat: int
+    exp: int
+    jti: str
+    sid: UUID
+    auth_time: int
+    amr: tuple[str, ...]
+
+
+@lru_cache(maxsize=1)
+def common_passwords() -> frozenset[str]:
+    """The passwords that many people have, and that are therefore tried first."""
+    return frozenset(_COMMON_PASSWORDS.read_text(encoding="utf-8").split())
+
+
+def check_password(password: str) -> None:
+    """Raises `WeakPassword` for one that is too short, too long, or among the common ones (NIST SP 800-63B)."""
+    if len(password) < SHORTEST_PASSWORD:
+        raise WeakPassword(f"A password has at least {SHORTEST_PASSWORD} characters")
+    if len(password) > LONGEST_PASSWORD:
+        raise WeakPassword(f"A password has at most {LONGEST_PASSWORD} characters")
+    folded = password.casefold()
+    # "Sunshine2026!" is "sunshine" to whoever tries the common ones first.
+    stem = folded.rstrip(string.digits + string.punctuation)
+    if folded in common_passwords() or stem in common_passwords() or _repeats(folded):
+        raise WeakPassword("This password is among those that are tried first; choose one that is your own")
+
+
+def _repeats(text: str) -> bool:
+    # A short piece over and over, such as "abcabcabcabc": its own beginning comes back inside its double.
+    return 0 < (text + text).find(text, 1) <= len(text) // 3
+
+
+def token_hash(token: str) -> bytes:
+    """What is stored of an opaque token."""
+    return hashlib.sha256(token.encode()).digest()
+
+
+def successor(token: str, secret: str) -> str:
+    """The refresh token that follows `token`.
+
+    Derived and not drawn, so that everybody who presents the same token at the same time is given the same next one:
+    one chain, however many tabs race. Nobody without `secret` can compute it.
+    """
+    derived = hmac.digest(secret.encode(), b"refresh/" + token.encode(), hashlib.sha256)
+    return urlsafe_b64encode(derived).decode().rstrip("=")
+
+
+class RefreshVerdict(StrEnum):
+    """What becomes of a refresh token that is presented."""
+
+    ROTATE = "rotate"  # first use: it is replaced by its successor
+    REPEAT = "repeat"  # used a moment ago: the successor is told again
+    REUSED = "reused"  # used long ago: somebody else has it, and the session ends
+    REFUSE = "refuse"  # expired, or its session is over
+
+
+def judge_refresh(
+    *, expires_at: datetime, used_at: datetime | None, session_over: bool, now: datetime
+) -> RefreshVerdict:
+    """What becomes of a refresh token with that history."""
+    if session_over:
+        return RefreshVerdict.REFUSE
+    if used_at is not None:
+        return RefreshVerdict.REPEAT if now - used_at <= REFRESH_GRACE else RefreshVerdict.REUSED
+    return RefreshVerdict.REFUSE if now >= expires_at else RefreshVerdict.ROTATE

@@ -1,0 +1,170 @@
+"""Sessions and tokens as they are kept, and the questions asked of them."""
+
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncSession
+from uuid_utils.compat import uuid7
+
+from models.auth import Claims, permissions_of
+from models.errors import BadToken
+
+
+class Caller(BaseModel):
+    """A signed-in person, as the database knows them at this moment."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: UUID
+    session_id: UUID
+    email: str
+    first_name: str
+    last_name: str
+    role: str
+    preset: str | None
+    permissions: frozenset[str]
+    tier: str
+    kyc_status: str
+    status: str
+    auth_time: datetime
+
+
+# Taking on the person's rights and reading their session is one round trip. The order inside it matters: the rights
+# have to be set before row level security looks at the two tables. The materialised query runs first, and OFFSET 0
+# keeps the planner from joining the other way round.
+_AUTHENTICATE: Final = text(
+    "WITH me AS MATERIALIZED ("
+    " SELECT set_config('app.user_id', :user_id, true) AS user_id, set_config('app.role', :role, true) AS role,"
+    " set_config('app.permissions', :permissions, true) AS permissions, CAST(:session_id AS uuid) AS session_id)"
+    " SELECT p.* FROM me CROSS JOIN LATERAL ("
+    " SELECT u.id, s.id AS session_id, u.email, u.first_name, u.last_name, u.role, u.preset,"
+    " u.permissions, u.tier, u.kyc_status, u.status, s.auth_time"
+    " FROM sessions s JOIN users u ON u.id = s.user_id"
+    " WHERE s.id = me.session_id AND s.user_id = CAST(me.user_id AS uuid) AND s.revoked_at IS NULL"
+    " AND u.deleted_at IS NULL OFFSET 0) p"
+)
+
+
+async def authenticate(session: AsyncSession, claims: Claims) -> Caller:
+    """Makes the transaction the token's person's, and returns them.
+
+    Raises `BadToken` when the session is over, or the person's rights are no longer those of the token.
+    """
+    permissions = ",".join(sorted(claims.permissions))
+    row = (
+        await session.execute(
+            _AUTHENTICATE,
+            {"user_id": str(claims.sub), "role": claims.role, "permissions": permissions, "session_id": claims.sid},
+        )
+    ).one_or_none()
+    if row is None:
+        raise BadToken("The session is over; sign in again")
+    rights = permissions_of(row.role, row.preset, row.permissions)
+    if row.role != claims.role or rights != claims.permissions:
+        raise BadToken("Your rights have changed; refresh the token")
+    return Caller.model_construct(**{**row._mapping, "permissions": rights})
+
+
+async def open_session(
+    session: AsyncSession, user_id: UUID, *, amr: list[str], ip_address: str | None, user_agent: str | None
+) -> UUID:
+    """A new session of `user_id`, and its id."""
+    session_id = uuid7()
+    await session.execute(
+        text(
+            "INSERT INTO sessions (id, user_id, amr, ip_address, user_agent)"
+            " VALUES (:id, :user_id, :amr, :ip_address, :user_agent)"
+        ),
+        {"id": session_id, "user_id": user_id, "amr": amr, "ip_address": ip_address, "user_agent": user_agent},
+    )
+    return session_id
+
+
+async def end_sessions(
+    session: AsyncSession, user_id: UUID, *, reason: str, only: UUID | None = None
+) -> int:
+    """Ends one session of a person, or all of them. Returns how many were open."""
+    ended = await session.execute(
+        text(
+            "UPDATE sessions SET revoked_at = now(), revoked_reason = :reason WHERE user_id = :user_id"
+            " AND revoked_at IS NULL AND (CAST(:only AS uuid) IS NULL OR id = :only) RETURNING id"
+        ),
+        {"user_id": user_id, "reason": reason, "only": only},
+    )
+    return len(ended.all())
+
+
+async def add_refresh_token(session: AsyncSession, session_id: UUID, token_hash: bytes, *, seconds: int) -> None:
+    """Stores a refresh token of a session."""
+    await session.execute(
+        text(
+            "INSERT INTO refresh_tokens (token_hash, session_id, expires_at)"
+            " VALUES (:token_hash, :session_id, now() + make_interval(secs => :seconds))"
+        ),
+        {"token_hash": token_hash, "session_id": session_id, "seconds": seconds},
+    )
+
+
+async def lock_refresh_token(session: AsyncSession, token_hash: bytes) -> Row[Any] | None:
+    """A refresh token with its session, locked, so that of two callers the second sees what the first did.
+
+    `asked_at` is the moment after the lock was given.
+    """
+    locked = await session.execute(
+        text("SELECT session_id, expires_at, used_at FROM refresh_tokens WHERE token_hash = :token_hash FOR UPDATE"),
+        {"token_hash": token_hash},
+    )
+    token = locked.one_or_none()
+    if token is None:
+        return None
+    found = await session.execute(
+        text(
+            "SELECT t.session_id, t.expires_at, t.used_at, s.user_id, s.auth_time, s.amr,"
+            " s.revoked_at IS NOT NULL AS over, clock_timestamp() AS asked_at"
+            " FROM refresh_tokens t JOIN sessions s ON s.id = t.session_id WHERE t.token_hash = :token_hash"
+        ),
+        {"token_hash": token_hash},
+    )
+    return found.one()
+
+
+async def use_refresh_token(session: AsyncSession, token_hash: bytes, session_id: UUID) -> None:
+    """Notes that a refresh token was used, and that its session was seen."""
+    await session.execute(
+        text("UPDATE refresh_tokens SET used_at = clock_timestamp() WHERE token_hash = :token_hash"),
+        {"token_hash": token_hash},
+    )
+    await session.execute(
+        text("UPDATE sessions SET last_seen_at = now() WHERE id = :session_id"), {"session_id": session_id}
+    )
+
+
+async def add_email_token(
+    session: AsyncSession, user_id: UUID, purpose: str, token_hash: bytes, *, seconds: float
+) -> None:
+    """Stores a token that is sent by e-mail."""
+    await session.execute(
+        text(
+            "INSERT INTO email_tokens (token_hash, user_id, purpose, expires_at)"
+            " VALUES (:token_hash, :user_id, :purpose, now() + make_interval(secs => :seconds))"
+        ),
+        {"token_hash": token_hash, "user_id": user_id, "purpose": purpose, "seconds": seconds},
+    )
+
+
+async def spend_email_token(session: AsyncSession, purpose: str, token_hash: bytes) -> UUID:
+    """Uses a token up and returns whose it is. Raises `BadToken` for one that is unknown, used or expired."""
+    spent = await session.execute(
+        text(
+            "UPDATE email_tokens SET used_at = now() WHERE token_hash = :token_hash AND purpose = :purpose"
+            " AND used_at IS NULL AND expires_at > now() RETURNING user_id"
+        ),
+        {"token_hash": token_hash, "purpose": purpose},
+    )
+    user_id = spent.scalar_one_or_none()
+    if user_id is None:
+        raise BadToken("The link was used before, has expired, or is not one of ours")
+    return UUID(str(user_id))

@@ -1,0 +1,87 @@
+"""The table of people and the questions asked of it. Functions take a session and never commit."""
+
+from datetime import date, datetime
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import ARRAY, Column, DateTime, Text, func, select, update
+from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import Field, SQLModel, col
+from uuid_utils.compat import uuid7
+
+from models.auth import permissions_of
+from models.errors import NotFound
+
+_MOMENT: Final = DateTime(timezone=True)
+
+
+class User(SQLModel, table=True):
+    """A person: a customer, or somebody of the bank's staff."""
+
+    __tablename__ = "users"
+
+    id: UUID = Field(default_factory=uuid7, primary_key=True)
+    clerk_user_id: str | None = None
+    email: str
+    email_verified_at: datetime | None = Field(default=None, sa_type=_MOMENT)  # type: ignore[call-overload]
+    password_hash: str | None = None
+    first_name: str = ""
+    last_name: str = ""
+    phone: str | None = None
+    date_of_birth: date | None = None
+    address: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB(none_as_null=True)))
+    role: str = "customer"
+    preset: str | None = None
+    permissions: list[str] = Field(default_factory=list, sa_column=Column(ARRAY(Text), nullable=False))
+    tier: str = "standard"
+    kyc_status: str = "not_started"
+    risk_level: str = "low"
+    status: str = "active"
+    created_at: datetime = Field(sa_column=Column(_MOMENT, server_default=func.now(), nullable=False))
+    updated_at: datetime = Field(sa_column=Column(_MOMENT, server_default=func.now(), nullable=False))
+    deleted_at: datetime | None = Field(default=None, sa_column=Column(_MOMENT))
+
+    @property
+    def rights(self) -> frozenset[str]:
+        """What the person may do."""
+        return permissions_of(self.role, self.preset, self.permissions)
+
+
+async def find_user(session: AsyncSession, email: str) -> User | None:
+    """The person with that e-mail address, however it is capitalised; nobody who was deleted."""
+    found = await session.execute(
+        select(User).where(func.lower(col(User.email)) == func.lower(email), col(User.deleted_at).is_(None))
+    )
+    return found.scalar_one_or_none()
+
+
+async def user(session: AsyncSession, user_id: UUID) -> User:
+    """That person. Raises `NotFound`, for somebody whom the transaction may not see too."""
+    found = await session.execute(
+        select(User).where(col(User.id) == user_id, col(User.deleted_at).is_(None)).execution_options(populate_existing=True)
+    )
+    person = found.scalar_one_or_none()
+    if person is None:
+        raise NotFound("There is no such person")
+    return person
+
+
+async def add_customer(
+    session: AsyncSession, *, email: str, password_hash: str, first_name: str, last_name: str, phone: str | None
+) -> UUID | None:
+    """Registers a customer and returns their id; None where the address is taken, whoever was first."""
+    added = await session.execute(
+        insert(User)
+        .values(
+            id=uuid7(), email=email, password_hash=password_hash, first_name=first_name, last_name=last_name, phone=phone
+        )
+        .on_conflict_do_nothing()
+        .returning(col(User.id))
+    )
+    return added.scalar_one_or_none()
+
+
+async def change_user(session: AsyncSession, user_id: UUID, **values: Any) -> None:
+    """Sets columns of a person. The API's role may set those that are a person's own to change."""
+    await session.execute(update(User).where(col(User.id) == user_id).values(**values, updated_at=func.now()))

@@ -1,0 +1,36 @@
+"""Wires as they are kept (`rows`), and what people do to them (`acts`)."""
+
+from models.tables.wires.acts import approve, cancel, place, reject
+from models.tables.wires.rows import (
+    Wire,
+    WireApproval,
+    WireEvent,
+    WireHit,
+    approvals,
+    find,
+    hits,
+    listed,
+    locked,
+    state,
+    tell,
+    timeline,
+)
+
+__all__ = [
+    "Wire",
+    "WireApproval",
+    "WireEvent",
+    "WireHit",
+    "approvals",
+    "approve",
+    "cancel",
+    "find",
+    "hits",
+    "listed",
+    "locked",
+    "place",
+    "reject",
+    "state",
+    "tell",
+    "timeline",
+]

@@ -1,0 +1,63 @@
+"""The bank on the other side, in this process: mock-bank over the same two folders, with a clock that the test moves."""
+
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from mockbank import accounts
+from mockbank.server import Config
+from mockbank.state import State
+from schwifty import IBAN
+
+NOSTRO = {
+    currency: str(IBAN.from_bban("NL", f"MOCK000000900{number}"))
+    for number, currency in enumerate(("USD", "EUR", "GBP"), start=1)
+}
+# mock-bank holds this account and has closed it: payments to it are refused with AC04.
+CLOSED_ACCOUNT = "NL84MOCK0000000003"
+MONDAY = datetime(2026, 11, 23, 9, 0)  # noqa: DTZ001 # mock-bank's clock is given in its own local time
+
+
+class Counterparty:
+    """A correspondent bank that holds our accounts."""
+
+    def __init__(self, folder: Path) -> None:
+        self.outbox, self.inbox = folder / "outbox", folder / "inbox"
+        self._state = State(
+            Config(
+                quiet=True,
+                clock=f"{MONDAY:%Y-%m-%dT%H:%M}",
+                drop_dir=str(self.outbox),
+                pickup_dir=str(self.inbox),
+                drop_settle_ms=0,
+            )
+        )
+        self._state.dropbox.prepare()
+        for currency, iban in NOSTRO.items():
+            accounts.create(
+                self._state.conn,
+                f"AURUM-{currency}",
+                {"name": "Aurum Bank", "iban": iban, "bic": "MOCKNL2A", "currency": currency, "balance": 10**10},
+            )
+
+    def answer(self) -> int:
+        """Reads the orders that wait and writes its answers. Returns how many orders there were."""
+        return len(self._state.dropbox.scan())
+
+    def behave(self, currency: str, behaviour: str, **parameters: Any) -> None:
+        """From now on treats what we order in `currency` so (`silent`, `return-later` …)."""
+        accounts.update(self._state.conn, f"AURUM-{currency}", {"behaviour": behaviour, "parameters": parameters})
+
+    def until(self, day: date) -> None:
+        """Lets bank days pass, with what they bring."""
+        self._state.clock.advance(to=day)
+        self._state.release()
+        self._state.deliver()
+
+    def orders(self) -> list[Any]:
+        """Every payment the bank decided on."""
+        return list(accounts.payments(self._state.conn))
+
+    def close(self) -> None:
+        """Ends it."""
+        self._state.close()

@@ -1,0 +1,171 @@
+"""People with money, and wires of theirs, made the way the bank makes them."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+from uuid_utils.compat import uuid7
+
+from infra.database import Principal, transaction
+from models.ledger import Entry, InternalPurpose, Leg
+from models.money import exponent
+from models.tables import ledger, wires
+from models.tables.wires import Wire
+from models.wires import WireOrder
+
+CUSTOMER_RIGHTS = frozenset({"accounts:read", "transactions:read", "wires:read", "wires:create"})
+OFFICER_RIGHTS = frozenset({"wires:read", "wires:approve", "admin:compliance"})
+SENIOR_RIGHTS = OFFICER_RIGHTS | {"wires:high_value"}
+
+
+@dataclass(frozen=True)
+class People:
+    """One customer with money in two currencies, three officers, one of operations."""
+
+    customer: UUID
+    usd_account: UUID
+    eur_account: UUID
+    officers: tuple[UUID, UUID]
+    senior: UUID
+    operations: UUID
+
+    def as_customer(self) -> Principal:
+        """The rights of the customer."""
+        return Principal(user_id=self.customer, role="customer", permissions=CUSTOMER_RIGHTS)
+
+    def as_officer(self, which: int = 0) -> Principal:
+        """The rights of an officer."""
+        return Principal(user_id=self.officers[which], role="admin", permissions=OFFICER_RIGHTS)
+
+    def as_senior(self) -> Principal:
+        """The rights of the senior officer."""
+        return Principal(user_id=self.senior, role="admin", permissions=SENIOR_RIGHTS)
+
+
+async def person(
+    engine: AsyncEngine, name: str, *, role: str = "customer", rights: frozenset[str] = CUSTOMER_RIGHTS
+) -> UUID:
+    """A person who passed the identity check."""
+    async with transaction(engine) as session:
+        user_id = uuid7()
+        await session.execute(
+            text(
+                "INSERT INTO users (id, email, first_name, last_name, role, permissions, kyc_status, address)"
+                " VALUES (:id, :email, :first, :last, :role, :rights, 'approved', cast(:address AS jsonb))"
+            ),
+            {
+                "id": user_id,
+                "email": f"{name.lower().replace(' ', '.')}.{user_id.hex[-6:]}@aurum.example",
+                "first": name.split(maxsplit=1)[0],
+                "last": name.rsplit(maxsplit=1)[-1],
+                "role": role,
+                "rights": sorted(rights),
+                "address": '{"street": "Kanaalweg", "building": "1", "town": "Utrecht", "country": "NL"}',
+            },
+        )
+    return user_id
+
+
+async def account(engine: AsyncEngine, owner: UUID, currency: str, minor: int) -> UUID:
+    """An account with money that came from the bank's opening account."""
+    account_id = uuid7()
+    async with transaction(engine) as session:
+        await session.execute(
+            text(
+                "INSERT INTO accounts (id, user_id, account_number, account_type, currency, exponent, floor_minor)"
+                " VALUES (:id, :owner, :number, 'checking', :currency, :exponent, 0)"
+            ),
+            {
+                "id": account_id,
+                "owner": owner,
+                "number": account_id.hex[-12:].upper(),
+                "currency": currency,
+                "exponent": exponent(currency),
+            },
+        )
+        if minor:
+            opening = await ledger.internal_account(session, InternalPurpose.OPENING, currency)
+            await ledger.post_one(
+                session,
+                Entry(
+                    key=f"opening/{account_id}",
+                    kind="opening",
+                    currency=currency,
+                    amount_minor=minor,
+                    legs=(Leg(account_id=opening, amount_minor=-minor), Leg(account_id=account_id, amount_minor=minor)),
+                ),
+            )
+    return account_id
+
+
+async def sanctions_list(engine: AsyncEngine, version: str = "2026-11-01") -> None:
+    """A short list of fictional entries."""
+    async with transaction(engine) as session:
+        await session.execute(
+            text(
+                "INSERT INTO sanctions_entries (id, list, version, kind, name, aliases, country, bic) VALUES"
+                " ('AD-1', 'AURUM-DEMO', :version, 'person', 'Viktor Grimsholm', '{\"Victor Grimsholme\"}', 'XX', NULL),"
+                " ('AD-2', 'AURUM-DEMO', :version, 'bank', 'Bank of Nowhere', '{}', 'NL', 'NOWHNL2A')"
+            ),
+            {"version": version},
+        )
+
+
+async def people(engine: AsyncEngine, *, usd: int = 10_000_000_00, eur: int = 500_000_00) -> People:
+    """Everybody that a wire needs, with a loaded sanctions list."""
+    customer = await person(engine, "Clara Fontaine")
+    officers = [await person(engine, f"Otto Officer{n}", role="admin", rights=OFFICER_RIGHTS) for n in (1, 2)]
+    senior = await person(engine, "Sanna Senior", role="admin", rights=SENIOR_RIGHTS)
+    operations = await person(engine, "Olga Operations", role="admin", rights=frozenset({"admin:system"}))
+    await sanctions_list(engine)
+    return People(
+        customer=customer,
+        usd_account=await account(engine, customer, "USD", usd),
+        eur_account=await account(engine, customer, "EUR", eur),
+        officers=(officers[0], officers[1]),
+        senior=senior,
+        operations=operations,
+    )
+
+
+def order(people: People, **changes: Any) -> WireOrder:
+    """A wire of 1,000.00 USD to a fictional supplier."""
+    return WireOrder.model_validate(
+        {
+            "sender_account_id": people.usd_account,
+            "amount_minor": 1_000_00,
+            "currency": "USD",
+            "recipient_name": "Globex Trading Ltd",
+            "recipient_bank_name": "Test Bank",
+            "recipient_bank_swift": "TESTUS33",
+            "recipient_account_number": "000123456789",
+            "recipient_country": "US",
+            "reference": "Invoice 7",
+        }
+        | changes
+    )
+
+
+async def ordered(engine: AsyncEngine, people: People, **changes: Any) -> Wire:
+    """A wire that the customer has ordered, by the API's own role and act."""
+    async with transaction(engine, people.as_customer()) as session:
+        return await wires.place(session, people.customer, order(people, **changes))
+
+
+async def approved(engine: AsyncEngine, people: People, wire_id: UUID, which: int = 0) -> Wire:
+    """An officer approves, by the API's own role and act."""
+    async with transaction(engine, people.as_officer(which)) as session:
+        return await wires.approve(session, wire_id, people.officers[which], senior=False, comment="seen")
+
+
+async def books(engine: AsyncEngine) -> dict[str, Any]:
+    """What the ledger says of itself: breaches of its rules, totals by currency, entries by key."""
+    async with transaction(engine) as session:
+        keys = (await session.execute(text("SELECT idempotency_key FROM transactions ORDER BY 1"))).scalars().all()
+        return {
+            "breaches": await ledger.proof(session),
+            "totals": await ledger.totals(session),
+            "wire_entries": [key for key in keys if key.startswith("wire/")],
+        }

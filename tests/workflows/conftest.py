@@ -1,0 +1,166 @@
+"""The wire desk as a whole, with a Temporal server whose time the test skips."""
+
+import asyncio
+import shutil
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.client import Client, WorkflowHandle
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.testing import WorkflowEnvironment
+
+import worker
+from infra import temporal
+from infra.database import transaction
+from infra.outbox import Dispatcher
+from infra.settings import BankHours, Settings
+from models.wires import WireState
+from tests.factories import wires as make
+from tests.factories.counterparty import NOSTRO, Counterparty
+
+PATIENCE_SECONDS = 30
+
+
+async def until(look: Callable[[], Awaitable[Any]], wanted: Callable[[Any], bool]) -> Any:
+    """Looks until what it sees is `wanted`; fails when patience ends."""
+    ends = time.monotonic() + PATIENCE_SECONDS
+    while not wanted(seen := await look()):
+        assert time.monotonic() < ends, f"still {seen!r}"
+        await asyncio.sleep(0.02)
+    return seen
+
+
+@dataclass
+class Desk:
+    """People, the bank on the other side, and the durable side, over real servers."""
+
+    client: Client
+    engine: AsyncEngine
+    api_engine: AsyncEngine
+    people: make.People
+    bank: Counterparty
+    parts: worker.Parts
+    dispatcher: Dispatcher
+    settings: Settings
+
+    async def dispatch(self) -> None:
+        """Sends what waits in the outbox."""
+        while await self.dispatcher.dispatch_waiting():
+            pass
+
+    async def order(self, **changes: Any) -> UUID:
+        """The customer orders a wire and its process is started."""
+        wire = await make.ordered(self.api_engine, self.people, **changes)
+        await self.dispatch()
+        return wire.id
+
+    async def approve(self, wire_id: UUID, which: int = 0) -> None:
+        """An officer approves."""
+        await make.approved(self.api_engine, self.people, wire_id, which)
+        await self.dispatch()
+
+    async def status(self, wire_id: UUID) -> str:
+        """Where the wire stands, by its row."""
+        async with transaction(self.engine) as session:
+            row = await session.execute(text("SELECT status FROM wire_transfers WHERE id = :id"), {"id": wire_id})
+            return str(row.scalar_one())
+
+    async def reaches(self, wire_id: UUID, *statuses: str) -> str:
+        """Waits until the wire has one of `statuses`."""
+        return await until(lambda: self.status(wire_id), lambda status: status in statuses)
+
+    async def sent(self, wire_id: UUID) -> None:
+        """Waits until the order is in the bank's folder."""
+        await until(lambda: self.count("bank_messages WHERE direction = 'outbound' AND status = 'sent'"), bool)
+
+    async def count(self, what: str) -> int:
+        """How many rows there are of `what` (a table, and a condition)."""
+        async with transaction(self.engine) as session:
+            return int((await session.execute(text(f"SELECT count(*) FROM {what}"))).scalar_one())
+
+    async def hear_bank(self) -> None:
+        """The bank reads its orders and answers; we read the answers and wake the processes."""
+        self.bank.answer()
+        await self.parts.inbox.read_waiting()
+        await self.dispatch()
+
+    def process(self, wire_id: UUID) -> WorkflowHandle[Any, WireState]:
+        """The process of the wire."""
+        return self.client.get_workflow_handle(f"wire/{wire_id}", result_type=WireState)
+
+    async def events(self, wire_id: UUID) -> list[str]:
+        """The timeline of the wire."""
+        async with transaction(self.engine) as session:
+            rows = await session.execute(
+                text("SELECT event FROM wire_events WHERE wire_id = :id ORDER BY id"), {"id": wire_id}
+            )
+            return list(rows.scalars().all())
+
+
+def desk_settings(folder: Path, bank: Counterparty, **changes: Any) -> Settings:
+    """Settings of a desk in `folder`, where every moment is bank time."""
+    return Settings(
+        _env_file=None,
+        bank_outbox=bank.outbox,
+        bank_inbox=bank.inbox,
+        mail_dir=folder / "mail",
+        nostro_accounts=NOSTRO,
+        task_queue=f"test-{uuid4()}",
+        **{"bank_hours": BankHours.ALWAYS, **changes},
+    )
+
+
+@pytest.fixture(scope="session")
+async def time_skipping() -> AsyncIterator[WorkflowEnvironment]:
+    """A Temporal server that skips time while a test waits for a result."""
+    path = shutil.which("temporal-test-server", path=str(Path(sys.executable).parent))
+    async with await WorkflowEnvironment.start_time_skipping(
+        test_server_existing_path=path, data_converter=pydantic_data_converter
+    ) as environment:
+        await temporal.register_search_attributes(environment.client)
+        yield environment
+
+
+@pytest.fixture
+async def desk(
+    time_skipping: WorkflowEnvironment,
+    owner_engine: AsyncEngine,
+    api_engine: AsyncEngine,
+    worker_engine: AsyncEngine,
+    tmp_path: Path,
+) -> AsyncIterator[Desk]:
+    """A wire desk at work."""
+    bank = Counterparty(tmp_path / "bank")
+    settings = desk_settings(tmp_path, bank)
+    parts = worker.assemble(settings, worker_engine)
+
+    async def connected() -> Client:
+        return time_skipping.client
+
+    dispatcher = Dispatcher(worker_engine, connected, task_queue=settings.task_queue)
+    async with temporal.build_worker(
+        time_skipping.client,
+        settings,
+        workflows=worker.WORKFLOWS,
+        activities=parts.activities,
+    ):
+        yield Desk(
+            client=time_skipping.client,
+            engine=owner_engine,
+            api_engine=api_engine,
+            people=await make.people(owner_engine),
+            bank=bank,
+            parts=parts,
+            dispatcher=dispatcher,
+            settings=settings,
+        )
+    await dispatcher.close()
+    bank.close()
