@@ -228,36 +228,18 @@ async def hits(session: AsyncSession, wire_id: UUID) -> Sequence[WireHit]:
     return (await session.execute(statement)).scalars().all()
 
 
-async def listed(
-    session: AsyncSession,
-    *,
-    statuses: Sequence[str],
-    account_id: UUID | None,
-    limit: int,
-    offset: int,
-    before: UUID | None,
-) -> tuple[Sequence[Wire], int]:
-    """A page of the wires that can be seen, newest first, and how many there are in all."""
-    chosen = select(Wire)
-    if statuses:
-        chosen = chosen.where(col(Wire.status).in_(statuses))
-    if account_id:
-        chosen = chosen.where(Wire.sender_account_id == account_id)
-    total = (await session.execute(select(func.count()).select_from(chosen.subquery()))).scalar_one()
-    page = chosen.order_by(col(Wire.id).desc()).limit(limit)
-    page = page.where(col(Wire.id) < before) if before else page.offset(offset)
-    return (await session.execute(page)).scalars().all(), total
+async def given(session: AsyncSession, wire_ids: Sequence[UUID]) -> dict[UUID, int]:
+    """How many officers have approved each of these wires; a wire without approvals is not in it."""
+    statement = (
+        select(WireApproval.wire_id, func.count())
+        .where(col(WireApproval.wire_id).in_(wire_ids), WireApproval.decision == "approve")
+        .group_by(col(WireApproval.wire_id))
+    )
+    return {row[0]: row[1] for row in (await session.execute(statement)).all()}
 
 
 async def state(session: AsyncSession, wire: Wire, *, look_again_at: datetime | None = None) -> WireState:
     """What the process is told about a wire after each step."""
-    given = (
-        await session.execute(
-            select(func.count())
-            .select_from(WireApproval)
-            .where(WireApproval.wire_id == wire.id, WireApproval.decision == "approve")
-        )
-    ).scalar_one()
     message_id = (
         await session.execute(
             text("SELECT message_id FROM bank_messages WHERE wire_id = :wire_id AND direction = 'outbound'"),
@@ -276,7 +258,7 @@ async def state(session: AsyncSession, wire: Wire, *, look_again_at: datetime | 
         recipient_country=wire.recipient_country,
         recipient_bank=wire.recipient_bank_swift or f"ABA {wire.recipient_routing_number}",
         approvals_required=wire.approvals_required,
-        approvals_given=given,
+        approvals_given=(await given(session, [wire.id])).get(wire.id, 0),
         senior_required=wire.senior_required,
         sla_stage=SlaStage(wire.sla_stage),
         sla_deadline=wire.sla_deadline,
