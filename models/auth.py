@@ -20,8 +20,8 @@ LONGEST_PASSWORD: Final = 128
 # A refresh token presented again within this time was lost on the way or raced by a second tab, not stolen.
 REFRESH_GRACE: Final = timedelta(seconds=20)
 VERIFICATION_LIFETIME: Final = timedelta(hours=24)
-# One a line, lower case: the 3,000 most frequent of zxcvbn's list (MIT), and all of twelve characters and more in it and
-# in Django's (BSD).
+# One a line, lower case: the 3,000 most frequent of zxcvbn's list (MIT), and all of at least twelve characters in that
+# list and in Django's (BSD).
 _COMMON_PASSWORDS: Final = Path(__file__).parent / "data" / "common_passwords.txt"
 
 
@@ -149,7 +149,7 @@ class RefreshVerdict(StrEnum):
 
 
 def judge_refresh(
-    *, expires_at: datetime, used_at: datetime | None, session_over: bool, now: datetime
+    expires_at: datetime, used_at: datetime | None, now: datetime, *, session_over: bool
 ) -> RefreshVerdict:
     """What becomes of a refresh token with that history."""
     if session_over:
@@ -157,3 +157,38 @@ def judge_refresh(
     if used_at is not None:
         return RefreshVerdict.REPEAT if now - used_at <= REFRESH_GRACE else RefreshVerdict.REUSED
     return RefreshVerdict.REFUSE if now >= expires_at else RefreshVerdict.ROTATE
+
+
+class Letter(BaseModel):
+    """What a person is written."""
+
+    model_config = ConfigDict(frozen=True)
+
+    subject: str
+    body: str
+
+
+def verification(link: str, token: str) -> Letter:
+    """Asks somebody to confirm that a registration with their address is theirs."""
+    hours = int(VERIFICATION_LIFETIME.total_seconds() // 3600)
+    return Letter(
+        subject="Confirm your e-mail address",
+        body=(
+            "Welcome to Aurum.\n\n"
+            f"Confirm that this address is yours, within {hours} hours:\n\n{link}\n\n"
+            f"Or enter this code where you are asked for it:\n\n{token}\n\n"
+            "If you did not register, you need not do anything: without the confirmation nothing is opened.\n"
+        ),
+    )
+
+
+def already_registered() -> Letter:
+    """Tells somebody with an account that their address was used to register again."""
+    return Letter(
+        subject="You have an account already",
+        body=(
+            "Somebody, probably you, has just registered at Aurum with this address.\n\n"
+            "You have an account already, and nothing about it has changed: sign in as usual. If it was not you, you "
+            "need not do anything; whoever it was has learned nothing.\n"
+        ),
+    )

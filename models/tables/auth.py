@@ -1,11 +1,11 @@
 """Sessions and tokens as they are kept, and the questions asked of them."""
 
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy import Row, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
@@ -68,24 +68,45 @@ async def authenticate(session: AsyncSession, claims: Claims) -> Caller:
     return Caller.model_construct(**{**row._mapping, "permissions": rights})
 
 
+class Session(BaseModel):
+    """Somebody's stay, from signing in to signing out. `amr` says by what they signed in (RFC 8176)."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: UUID
+    user_id: UUID
+    auth_time: datetime
+    amr: tuple[str, ...]
+
+
+class RefreshToken(BaseModel):
+    """A refresh token with its session. `asked_at` is the moment at which both were read."""
+
+    model_config = ConfigDict(frozen=True)
+
+    session: Session
+    expires_at: datetime
+    used_at: datetime | None
+    session_over: bool
+    asked_at: datetime
+
+
 async def open_session(
-    session: AsyncSession, user_id: UUID, *, amr: list[str], ip_address: str | None, user_agent: str | None
-) -> UUID:
-    """A new session of `user_id`, and its id."""
+    session: AsyncSession, user_id: UUID, *, amr: tuple[str, ...], ip_address: str | None, user_agent: str | None
+) -> Session:
+    """A new session of `user_id`."""
     session_id = uuid7()
-    await session.execute(
+    opened = await session.execute(
         text(
             "INSERT INTO sessions (id, user_id, amr, ip_address, user_agent)"
-            " VALUES (:id, :user_id, :amr, :ip_address, :user_agent)"
+            " VALUES (:id, :user_id, :amr, :ip_address, :user_agent) RETURNING auth_time"
         ),
-        {"id": session_id, "user_id": user_id, "amr": amr, "ip_address": ip_address, "user_agent": user_agent},
+        {"id": session_id, "user_id": user_id, "amr": list(amr), "ip_address": ip_address, "user_agent": user_agent},
     )
-    return session_id
+    return Session(id=session_id, user_id=user_id, auth_time=opened.scalar_one(), amr=amr)
 
 
-async def end_sessions(
-    session: AsyncSession, user_id: UUID, *, reason: str, only: UUID | None = None
-) -> int:
+async def end_sessions(session: AsyncSession, user_id: UUID, *, reason: str, only: UUID | None = None) -> int:
     """Ends one session of a person, or all of them. Returns how many were open."""
     ended = await session.execute(
         text(
@@ -108,27 +129,28 @@ async def add_refresh_token(session: AsyncSession, session_id: UUID, token_hash:
     )
 
 
-async def lock_refresh_token(session: AsyncSession, token_hash: bytes) -> Row[Any] | None:
-    """A refresh token with its session, locked, so that of two callers the second sees what the first did.
+async def lock_refresh_token(session: AsyncSession, token_hash: bytes) -> RefreshToken:
+    """A refresh token with its session, locked: of two callers the second sees what the first did.
 
-    `asked_at` is the moment after the lock was given.
+    Raises `BadToken` for one that was never given out.
     """
     locked = await session.execute(
-        text("SELECT session_id, expires_at, used_at FROM refresh_tokens WHERE token_hash = :token_hash FOR UPDATE"),
-        {"token_hash": token_hash},
+        text("SELECT FROM refresh_tokens WHERE token_hash = :token_hash FOR UPDATE"), {"token_hash": token_hash}
     )
-    token = locked.one_or_none()
-    if token is None:
-        return None
+    if locked.first() is None:
+        raise BadToken("The refresh token is not one of ours")
+    # A statement of its own, whose snapshot is taken when the lock has been waited for.
     found = await session.execute(
         text(
-            "SELECT t.session_id, t.expires_at, t.used_at, s.user_id, s.auth_time, s.amr,"
-            " s.revoked_at IS NOT NULL AS over, clock_timestamp() AS asked_at"
-            " FROM refresh_tokens t JOIN sessions s ON s.id = t.session_id WHERE t.token_hash = :token_hash"
+            "SELECT s.id, s.user_id, s.auth_time, s.amr, t.expires_at, t.used_at, clock_timestamp() AS asked_at,"
+            " s.revoked_at IS NOT NULL OR u.deleted_at IS NOT NULL AS session_over"
+            " FROM refresh_tokens t JOIN sessions s ON s.id = t.session_id JOIN users u ON u.id = s.user_id"
+            " WHERE t.token_hash = :token_hash"
         ),
         {"token_hash": token_hash},
     )
-    return found.one()
+    row = found.mappings().one()
+    return RefreshToken(session=Session.model_validate(dict(row)), **row)
 
 
 async def use_refresh_token(session: AsyncSession, token_hash: bytes, session_id: UUID) -> None:

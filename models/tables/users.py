@@ -24,7 +24,7 @@ class User(SQLModel, table=True):
     id: UUID = Field(default_factory=uuid7, primary_key=True)
     clerk_user_id: str | None = None
     email: str
-    email_verified_at: datetime | None = Field(default=None, sa_type=_MOMENT)  # type: ignore[call-overload]
+    email_verified_at: datetime | None = Field(default=None, sa_type=_MOMENT)
     password_hash: str | None = None
     first_name: str = ""
     last_name: str = ""
@@ -59,7 +59,9 @@ async def find_user(session: AsyncSession, email: str) -> User | None:
 async def user(session: AsyncSession, user_id: UUID) -> User:
     """That person. Raises `NotFound`, for somebody whom the transaction may not see too."""
     found = await session.execute(
-        select(User).where(col(User.id) == user_id, col(User.deleted_at).is_(None)).execution_options(populate_existing=True)
+        select(User)
+        .where(col(User.id) == user_id, col(User.deleted_at).is_(None))
+        .execution_options(populate_existing=True)
     )
     person = found.scalar_one_or_none()
     if person is None:
@@ -74,7 +76,12 @@ async def add_customer(
     added = await session.execute(
         insert(User)
         .values(
-            id=uuid7(), email=email, password_hash=password_hash, first_name=first_name, last_name=last_name, phone=phone
+            id=uuid7(),
+            email=email,
+            password_hash=password_hash,
+            first_name=first_name,
+            last_name=last_name,
+            phone=phone,
         )
         .on_conflict_do_nothing()
         .returning(col(User.id))

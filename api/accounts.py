@@ -1,0 +1,171 @@
+"""Accounts and what is on them (contract §4). Balances are read here; only the ledger changes them."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from api import audit
+from api.amounts import Amount, CurrencyIn
+from api.deps import Db, Requires
+from api.errors import documented
+from api.idempotency import IdempotencyKey
+from api.pages import Page, PageQuery, page_of
+from api.routing import feature
+from models.accounts import AccountType
+from models.auth import Role
+from models.errors import CustomerFrozen, Forbidden, KycRequired, NotFound
+from models.ledger import Balance
+from models.money import to_decimal
+from models.tables import ledger
+from models.tables.accounts import Account, open_account
+from models.tables.auth import Caller
+from models.users import Line
+
+router: APIRouter = feature("accounts")
+
+Reader = Annotated[Caller, Requires("accounts:read")]
+AccountName = Annotated[Line, StringConstraints(max_length=80)]
+
+
+class AccountView(BaseModel):
+    """An account as its owner sees it."""
+
+    id: UUID
+    user_id: UUID | None
+    account_number: str = Field(examples=["NL91AURM0417164300"])
+    account_type: str = Field(examples=["checking"])
+    name: str = Field(examples=["Household"])
+    currency: str = Field(examples=["EUR"])
+    balance: Amount
+    available_balance: Amount
+    held: Amount
+    status: str = Field(examples=["active"])
+    opened_at: datetime
+    closed_at: datetime | None
+
+
+class BalanceView(BaseModel):
+    """What is on an account. Available is what is posted less what is set aside for open orders."""
+
+    account_id: UUID
+    currency: str = Field(examples=["EUR"])
+    balance: Amount
+    available_balance: Amount
+    held: Amount
+    as_of: datetime
+
+
+class AccountOrder(BaseModel):
+    """What kind of account to open."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"account_type": "checking", "currency": "EUR", "name": "Household"}]},
+    )
+
+    account_type: Literal["checking", "savings", "investment"]
+    currency: CurrencyIn
+    name: AccountName = ""
+
+
+class AccountChange(BaseModel):
+    """What its owner may change of an account."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"name": "Travel"}]})
+
+    name: AccountName
+
+
+@router.get("", summary="Your accounts", responses=documented(401, 403))
+async def list_accounts(wanted: PageQuery, _user: Reader, db: Db) -> Page[AccountView]:
+    """A customer's own accounts; for staff, those of all customers."""
+    customers = select(Account).where(col(Account.account_type) != AccountType.INTERNAL.value)
+    return await page_of(db, customers, Account.id, wanted, _view)
+
+
+@router.post("", status_code=201, summary="Open an account", responses=documented(401, 403, 409))
+async def create_account(
+    order: AccountOrder,
+    user: Annotated[Caller, Requires("accounts:create")],
+    db: Db,
+    _key: IdempotencyKey,
+    request: Request,
+) -> AccountView:
+    """Opens an empty account. Needs an approved identity check."""
+    audit.note(request, "account", new=order.model_dump())
+    if user.role != Role.CUSTOMER:
+        raise Forbidden("Accounts are opened by their owners")
+    if user.status != "active":
+        raise CustomerFrozen("No account is opened while the bank has frozen you; please get in touch")
+    if user.kyc_status != "approved":
+        raise KycRequired("An account can be opened once your identity check is approved", kyc_status=user.kyc_status)
+    account = await open_account(db, user.id, AccountType(order.account_type), order.currency, order.name)
+    audit.note(request, "account", account.id, new={"account_number": account.account_number})
+    return _view(account)
+
+
+@router.get("/{account_id}", summary="One account", responses=documented(401, 403, 404))
+async def read_account(account_id: UUID, _user: Reader, db: Db) -> AccountView:
+    """The account, with its balance."""
+    account = await _visible(db, account_id)
+    return _view(account, await ledger.balance(db, account_id))
+
+
+@router.put("/{account_id}", summary="Rename an account", responses=documented(401, 403, 404))
+async def rename_account(
+    account_id: UUID,
+    change: AccountChange,
+    user: Annotated[Caller, Requires("accounts:write")],
+    db: Db,
+    request: Request,
+) -> AccountView:
+    """Gives the account the name under which its owner knows it."""
+    audit.note(request, "account", account_id, new={"name": change.name})
+    account = await _visible(db, account_id)
+    if account.user_id != user.id:
+        raise NotFound("There is no such account")
+    audit.note(request, "account", account_id, old={"name": account.name})
+    await db.execute(update(Account).where(col(Account.id) == account_id).values(name=change.name))
+    return _view(await _visible(db, account_id))
+
+
+@router.get("/{account_id}/balance", summary="What is on an account", responses=documented(401, 403, 404))
+async def read_balance(account_id: UUID, _user: Reader, db: Db) -> BalanceView:
+    """The posted balance, what of it is set aside, and what can be spent now."""
+    found = await ledger.balance(db, account_id)
+    return BalanceView(
+        account_id=found.account_id,
+        currency=found.currency,
+        balance=to_decimal(found.posted_minor, found.currency),
+        available_balance=to_decimal(found.available_minor, found.currency),
+        held=to_decimal(found.held_minor, found.currency),
+        as_of=datetime.now(UTC),
+    )
+
+
+async def _visible(db: AsyncSession, account_id: UUID) -> Account:
+    found = await db.execute(
+        select(Account).where(col(Account.id) == account_id).execution_options(populate_existing=True)
+    )
+    account = found.scalar_one_or_none()
+    if account is None:
+        raise NotFound("There is no such account")
+    return account
+
+
+def _view(account: Account, found: Balance | None = None) -> AccountView:
+    # The bank's own accounts keep no balance in their row: only the books know it.
+    posted = found.posted_minor if found else account.posted_minor
+    held = found.held_minor if found else account.held_minor
+    return AccountView(
+        **account.model_dump(include=set(AccountView.model_fields) - {"balance", "available_balance", "held"}),
+        balance=to_decimal(posted, account.currency),
+        available_balance=to_decimal(posted - held, account.currency),
+        held=to_decimal(held, account.currency),
+    )

@@ -1,0 +1,239 @@
+"""Signing in and out (contract §3). Nobody learns here whether an address has an account: not by text, code or time."""
+
+import secrets
+from typing import Annotated, Generic, Literal, TypeVar
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from sqlalchemy import func
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from api import audit
+from api.deps import Configuration, CurrentUser, Db, Engine, Hashing, act_as
+from api.errors import documented, refusal
+from api.profiles import ProfileView, profile
+from api.routing import PREFIX, feature
+from api.sessions import TokenPair, pair, sign_in_as, start_session
+from infra.database import AUTHENTICATOR, transaction
+from models.auth import (
+    LONGEST_PASSWORD,
+    VERIFICATION_LIFETIME,
+    RefreshVerdict,
+    already_registered,
+    check_password,
+    judge_refresh,
+    successor,
+    token_hash,
+    verification,
+)
+from models.errors import BadCredentials, BadToken, EmailNotVerified
+from models.tables.auth import (
+    add_email_token,
+    add_refresh_token,
+    end_sessions,
+    lock_refresh_token,
+    spend_email_token,
+    use_refresh_token,
+)
+from models.tables.notifications import tell
+from models.tables.users import User, add_customer, change_user, find_user, user
+from models.users import Email, Line, Phone
+
+router: APIRouter = feature("auth")
+
+T = TypeVar("T")
+# Longer than any password that can be set, so that a wrong one is wrong and not malformed.
+GivenPassword = Annotated[str, StringConstraints(max_length=4 * LONGEST_PASSWORD)]
+GivenToken = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+
+class Success(BaseModel, Generic[T]):
+    """The envelope that existing clients of these routes expect."""
+
+    success: Literal[True] = True
+    data: T
+
+
+class Registration(BaseModel):
+    """Who wants to become a customer."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "email": "mira.example@aurum.example",
+                    "password": "harbour lantern quiet",
+                    "first_name": "Mira",
+                    "last_name": "Example",
+                }
+            ]
+        },
+    )
+
+    email: Email
+    password: GivenPassword
+    first_name: Annotated[Line, StringConstraints(max_length=80)] = ""
+    last_name: Annotated[Line, StringConstraints(max_length=80)] = ""
+    phone: Phone | None = None
+
+
+class Registered(BaseModel):
+    """That a registration was taken. The mail says more, to whoever reads it."""
+
+    email: str = Field(examples=["mira.example@aurum.example"])
+    verification_required: Literal[True] = True
+    message: str = "We have sent a message to this address. Follow it to finish."
+
+
+class Credentials(BaseModel):
+    """An address and its password."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"email": "mira.example@aurum.example", "password": "harbour lantern quiet"}]},
+    )
+
+    email: Email
+    password: GivenPassword
+    code: str | None = Field(default=None, max_length=20, description="A second factor, where one is set up.")
+
+
+class RefreshOrder(BaseModel):
+    """The refresh token of the last answer."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    refreshToken: GivenToken = Field(examples=["q1w2E3r4"])  # noqa: N815 # the name of existing clients
+
+
+class Verification(BaseModel):
+    """The code of a verification mail."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    token: GivenToken = Field(examples=["q1w2E3r4"])
+
+
+class Departure(BaseModel):
+    """Which sessions to end."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    all: bool = Field(default=False, description="Every session of yours, on every device.")
+
+
+class SignedIn(BaseModel):
+    """Who is signed in, and the tokens to go on with."""
+
+    user: ProfileView
+    tokens: TokenPair
+
+
+class SignedOut(BaseModel):
+    """How many sessions have ended."""
+
+    sessions_ended: int = Field(examples=[1])
+
+
+@router.post("/register", status_code=201, summary="Become a customer", responses=documented(400))
+async def register(
+    wanted: Registration, config: Configuration, hashing: Hashing, db: Db, request: Request
+) -> Success[Registered]:
+    """Takes a registration and sends a mail. The answer is the same whether or not the address has an account."""
+    audit.note(request, "user", new=wanted.model_dump(exclude={"password"}, exclude_defaults=True))
+    check_password(wanted.password)
+    password_hash = await hashing.hash(wanted.password)
+    await act_as(request, db, AUTHENTICATOR)
+    added = await add_customer(
+        db, password_hash=password_hash, **wanted.model_dump(include={"email", "first_name", "last_name", "phone"})
+    )
+    person = await find_user(db, wanted.email)
+    if person is not None and person.email_verified_at is None:
+        await _ask_to_verify(db, person, config.public_url)
+    elif person is not None:
+        letter = already_registered()
+        key = f"already-registered/{person.id}/{audit.attempt_of(request).request_id}"
+        await tell(db, user_id=person.id, key=key, event="already_registered", **letter.model_dump())
+    audit.note(request, "user", added or "")
+    return Success(data=Registered(email=wanted.email))
+
+
+@router.post("/verify-email", summary="Confirm an e-mail address", responses=documented(401))
+async def verify_email(given: Verification, db: Db, request: Request) -> Success[SignedIn]:
+    """Uses the code of a verification mail up and signs its person in."""
+    await act_as(request, db, AUTHENTICATOR)
+    user_id = await spend_email_token(db, "verify_email", token_hash(given.token))
+    await sign_in_as(request, db, user_id)
+    await change_user(db, user_id, email_verified_at=func.now())
+    audit.note(request, "user", user_id, new={"email_verified": True})
+    person = await user(db, user_id)
+    return _signed_in(person, await start_session(request, db, person, amr=("email",)))
+
+
+@router.post("/login", summary="Sign in", responses=documented(401, 403))
+async def login(given: Credentials, engine: Engine, hashing: Hashing, db: Db, request: Request) -> Success[SignedIn]:
+    """Starts a session. A wrong address and a wrong password are the same answer and the same work."""
+    audit.note(request, "session", new={"email": given.email})
+    # In a transaction of its own, so that no connection waits while the password is checked.
+    async with transaction(engine, AUTHENTICATOR) as looking:
+        known = await find_user(looking, given.email)
+    right, renewed_hash = await hashing.verify(given.password, known.password_hash if known else None)
+    if known is None or not right:
+        raise BadCredentials
+    if known.email_verified_at is None:
+        raise EmailNotVerified("Confirm your e-mail address first; the link is in the mail that we sent")
+    await sign_in_as(request, db, known.id)
+    person = await user(db, known.id)
+    if person.password_hash != known.password_hash:
+        # Changed while this was being checked.
+        raise BadCredentials
+    if renewed_hash is not None:
+        await change_user(db, person.id, password_hash=renewed_hash)
+    return _signed_in(person, await start_session(request, db, person, amr=("pwd",)))
+
+
+@router.post("/refresh", summary="New tokens for old", response_model=Success[SignedIn], responses=documented(401))
+async def refresh(given: RefreshOrder, config: Configuration, db: Db, request: Request) -> Response | Success[SignedIn]:
+    """Replaces a refresh token by its successor. One that was replaced a while ago ends its session: it was stolen."""
+    await act_as(request, db, AUTHENTICATOR)
+    presented = token_hash(given.refreshToken)
+    token = await lock_refresh_token(db, presented)
+    await sign_in_as(request, db, token.session.user_id)
+    audit.note(request, "session", token.session.id)
+    verdict = judge_refresh(token.expires_at, token.used_at, token.asked_at, session_over=token.session_over)
+    if verdict is RefreshVerdict.REFUSE:
+        raise BadToken("The session is over; sign in again")
+    if verdict is RefreshVerdict.REUSED:
+        await end_sessions(db, token.session.user_id, reason="refresh_token_reused", only=token.session.id)
+        audit.note(request, "session", token.session.id, new={"revoked": "refresh_token_reused"})
+        # Returned and not raised: that the session ends has to stay.
+        return refusal(request, BadToken("This refresh token was used before; the session has been ended"))
+    following = successor(given.refreshToken, config.token_secret.get_secret_value())
+    if verdict is RefreshVerdict.ROTATE:
+        await use_refresh_token(db, presented, token.session.id)
+        await add_refresh_token(db, token.session.id, token_hash(following), seconds=config.refresh_token_seconds)
+    person = await user(db, token.session.user_id)
+    return _signed_in(person, pair(request, person, token.session, following))
+
+
+@router.post("/logout", summary="Sign out", responses=documented(401))
+async def logout(caller: CurrentUser, db: Db, request: Request, wanted: Departure | None = None) -> Success[SignedOut]:
+    """Ends this session, or all of yours, at once: their tokens are refused from now on."""
+    only = None if wanted and wanted.all else caller.session_id
+    ended = await end_sessions(db, caller.id, reason="signed_out", only=only)
+    audit.note(request, "session", caller.session_id, new={"sessions_ended": ended})
+    return Success(data=SignedOut(sessions_ended=ended))
+
+
+def _signed_in(person: User, tokens: TokenPair) -> Success[SignedIn]:
+    return Success(data=SignedIn(user=profile(person), tokens=tokens))
+
+
+async def _ask_to_verify(db: AsyncSession, person: User, public_url: str) -> None:
+    token = secrets.token_urlsafe(32)
+    hashed = token_hash(token)
+    await add_email_token(db, person.id, "verify_email", hashed, seconds=VERIFICATION_LIFETIME.total_seconds())
+    letter = verification(f"{public_url}{PREFIX}/auth/verify-email?token={token}", token)
+    key = f"verify-email/{person.id}/{hashed.hex()[:16]}"
+    await tell(db, user_id=person.id, key=key, event="verify_email", **letter.model_dump())

@@ -1,0 +1,105 @@
+"""What handlers ask for by annotation: the request's transaction, and the person it acts for.
+
+    async def read(db: Db, user: CurrentUser) -> ...
+    async def approve(db: Db, officer: Annotated[Caller, Staff("wires:approve")]) -> ...
+
+`db` has the rights of the signed-in person in the database itself: row level security shows nothing else. A handler
+that asks for `db` without a person sees no row of the bank.
+"""
+
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+
+from api import audit
+from infra.database import Principal, assume, transaction
+from infra.passwords import Passwords
+from infra.settings import Settings
+from models.auth import Claims, Role
+from models.errors import NotAuthenticated, PermissionMissing
+from models.tables.auth import Caller, authenticate
+
+_BEARER = HTTPBearer(bearerFormat="JWT", auto_error=False, description="An access token from `/auth/login`.")
+
+
+async def _engine(request: Request) -> AsyncEngine:
+    engine = request.app.state.engine
+    assert isinstance(engine, AsyncEngine)
+    return engine
+
+
+async def _settings(request: Request) -> Settings:
+    settings = request.app.state.settings
+    assert isinstance(settings, Settings)
+    return settings
+
+
+async def _database(request: Request) -> AsyncSession:
+    # Entered on the stack of `api.routing`, which commits it. No connection is taken before the first statement.
+    session = await request.state.work.enter_async_context(transaction(request.app.state.engine))
+    assert isinstance(session, AsyncSession)
+    request.state.session = session
+    return session
+
+
+async def _claims(
+    request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)]
+) -> Claims:
+    if credentials is None:
+        raise NotAuthenticated("This needs an access token: Authorization: Bearer …")
+    claims = request.app.state.tokens.read(credentials.credentials)
+    assert isinstance(claims, Claims)
+    return claims
+
+
+async def _passwords(request: Request) -> Passwords:
+    passwords = request.app.state.passwords
+    assert isinstance(passwords, Passwords)
+    return passwords
+
+
+Engine = Annotated[AsyncEngine, Depends(_engine)]
+Configuration = Annotated[Settings, Depends(_settings)]
+Hashing = Annotated[Passwords, Depends(_passwords)]
+Db = Annotated[AsyncSession, Depends(_database)]
+
+
+async def _current_user(request: Request, claims: Annotated[Claims, Depends(_claims)], db: Db) -> Caller:
+    caller = await authenticate(db, claims)
+    attempt = audit.attempt_of(request)
+    attempt.principal = Principal(user_id=caller.id, role=caller.role, permissions=caller.permissions)
+    attempt.session_id = caller.session_id
+    return caller
+
+
+CurrentUser = Annotated[Caller, Depends(_current_user)]
+
+
+def Requires(permission: str) -> Any:  # noqa: N802 # reads as the annotation that it is
+    """A dependency: the signed-in person, if they have `permission`. Raises `PermissionMissing`."""
+
+    async def permitted(user: CurrentUser) -> Caller:
+        if permission not in user.permissions:
+            raise PermissionMissing(f"This needs the permission {permission}", permission=permission)
+        return user
+
+    return Depends(permitted)
+
+
+def Staff(permission: str) -> Any:  # noqa: N802 # reads as the annotation that it is
+    """A dependency: the signed-in person, if they are staff and have `permission`. Raises `PermissionMissing`."""
+
+    async def permitted(user: Annotated[Caller, Requires(permission)]) -> Caller:
+        if user.role == Role.CUSTOMER:
+            raise PermissionMissing("This is for the bank's staff", permission=permission)
+        return user
+
+    return Depends(permitted)
+
+
+async def act_as(request: Request, db: AsyncSession, principal: Principal) -> None:
+    """Makes the rest of the request `principal`'s, in the database and in the audit log: for sign-in code alone."""
+    await assume(db, principal)
+    audit.attempt_of(request).principal = principal

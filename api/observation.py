@@ -1,0 +1,149 @@
+"""What surrounds every request: its id, its log line, its metrics, the audit of what was refused, and the last resort.
+
+The last resort is the answer to an error that nothing foresaw: a 500 that tells its request id and no more.
+"""
+
+import asyncio
+import re
+from typing import Any, Final
+
+import structlog
+from fastapi import Request
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.gc_collector import GCCollector
+from prometheus_client.platform_collector import PlatformCollector
+from prometheus_client.process_collector import ProcessCollector
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uuid_utils import uuid7
+
+from api import audit
+from api.errors import problem, refusal
+from models.errors import Malformed
+
+log = structlog.get_logger(__name__)
+
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_UNSTORABLE: Final = re.compile(r"[\x00-\x1f\x7f]")
+_LONGEST_AGENT: Final = 400
+_AUDIT_SECONDS: Final = 3
+_UNMATCHED: Final = "unmatched"
+
+
+class Metrics:
+    """Requests by route template, in a registry of their own, so that one process can hold several applications."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        GCCollector(registry=self.registry)
+        self._requests = Counter(
+            "aurum_http_requests", "Requests answered", ["method", "route", "status"], registry=self.registry
+        )
+        self._seconds = Histogram(
+            "aurum_http_request_seconds",
+            "Time from the first byte of a request to the first byte of its answer",
+            ["method", "route"],
+            buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+            registry=self.registry,
+        )
+
+    def answered(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Counts one answer."""
+        self._requests.labels(method, route, status).inc()
+        self._seconds.labels(method, route).observe(seconds)
+
+
+class Observation:
+    """The outermost middleware of our own."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        attempt = _attempt(scope)
+        audit.begin(scope, attempt)
+        answer = _Answer(self._metrics, scope, attempt, send)
+        with structlog.contextvars.bound_contextvars(request_id=attempt.request_id):
+            request = Request(scope, receive)
+            if "\x00" in scope["path"] or b"%00" in scope["query_string"]:
+                await refusal(request, Malformed("An address cannot hold U+0000"))(scope, receive, answer.send)
+                return
+            try:
+                await self._app(scope, receive, answer.send)
+            except Exception:
+                log.exception("request.failed", method=attempt.method, route=_route(scope))
+                if answer.started:
+                    raise
+                detail = "Something went wrong on our side; the request id helps us to find it"
+                failed = problem(request, 500, "internal_error", "Internal error", detail)
+                await failed(scope, receive, answer.send)
+
+
+class _Answer:
+    """The way out of one answer: completes it, and tells logs, metrics and audit of it before its first byte."""
+
+    def __init__(self, metrics: Metrics, scope: Scope, attempt: audit.Attempt, send: Send) -> None:
+        self._metrics = metrics
+        self._scope = scope
+        self._attempt = attempt
+        self._send = send
+        self.started = False
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.started = True
+            await self._start(message)
+        await self._send(message)
+
+    async def _start(self, message: Message) -> None:
+        attempt, status, route = self._attempt, message["status"], _route(self._scope)
+        headers = MutableHeaders(scope=message)
+        headers["X-Request-ID"] = attempt.request_id
+        headers.setdefault("Cache-Control", "no-store")
+        headers.setdefault("X-Content-Type-Options", "nosniff")
+        if status >= 400 and attempt.audited and not attempt.recorded:
+            await _record_apart(self._scope, attempt, status)
+        self._metrics.answered(attempt.method, route, status, attempt.seconds)
+        log.info(
+            "request",
+            method=attempt.method,
+            route=route,
+            status=status,
+            milliseconds=round(attempt.seconds * 1000, 2),
+            user_id=str(attempt.principal.user_id or "") or None,
+            code=attempt.code,
+        )
+
+
+async def _record_apart(scope: Scope, attempt: audit.Attempt, status: int) -> None:
+    # The refusal stands whether or not it can be written down; a database that is away is no reason to keep the
+    # caller waiting, and the log line has the same facts.
+    try:
+        async with asyncio.timeout(_AUDIT_SECONDS):
+            await audit.record_apart(scope["app"].state.engine, attempt, status)
+    except Exception as error:  # noqa: BLE001 # whatever it is, the answer goes out
+        log.warning("audit.not_written", action=attempt.action, code=attempt.code, kind=type(error).__name__)
+
+
+def _attempt(scope: Scope) -> audit.Attempt:
+    headers = Headers(scope=scope)
+    given = headers.get("x-request-id", "")
+    agent = _UNSTORABLE.sub("", headers.get("user-agent", ""))[:_LONGEST_AGENT]
+    client: Any = scope.get("client")
+    return audit.Attempt(
+        request_id=given if _REQUEST_ID.fullmatch(given) else uuid7().hex,
+        method=scope["method"],
+        ip_address=client[0] if client else None,
+        user_agent=agent or None,
+    )
+
+
+def _route(scope: Scope) -> str:
+    return str(getattr(scope.get("route"), "path", _UNMATCHED))

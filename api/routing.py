@@ -1,0 +1,125 @@
+"""Routes of this API: one request is one transaction, committed before its answer is sent.
+
+`feature("wires")` makes a router whose operations
+- read their body as JSON without floats, and refuse it before anything else is done (413, 415, 422);
+- run in one transaction, which `api.deps.Db` opens on first use. It is committed when the handler has returned and
+  its audit line is written, so a commit that fails is an error answer and never a lost one; an error rolls it back;
+- replay the first answer to an idempotency key (`api.idempotency`);
+- may return a pydantic model, which is written with exact decimals (`api.answers`);
+- nudge the outbox dispatcher after the commit, if something was enqueued.
+"""
+
+import functools
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AsyncExitStack
+from email.message import Message
+from typing import Any, Final
+
+from fastapi import APIRouter, Request, Response, params
+from fastapi.routing import APIRoute
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from api import audit, idempotency
+from api.answers import answer, read_json
+from api.errors import UnsupportedMediaType, documented
+from infra.database import transaction
+from models.tables.outbox import has_enqueued
+
+PREFIX: Final = "/api/v1"
+BODY_LIMIT: Final = 1024 * 1024
+
+
+class JsonRequest(Request):
+    """A request whose JSON has no floats. The body was checked by `Route` before FastAPI asks for it."""
+
+    async def json(self) -> Any:
+        """The body. Raises `Malformed`."""
+        if not hasattr(self, "_json"):
+            self._json = read_json(await self.body())
+        return self._json
+
+
+class Route(APIRoute):
+    """An operation with the properties that the module's docstring names."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        status = options.get("status_code") or 200
+        options["responses"] = {**documented(422, 503), **(options.get("responses") or {})}
+        super().__init__(path, _answering(endpoint, status), **options)
+        if self._takes_json:
+            self.responses.update({**documented(413, 415), **self.responses})
+
+    @property
+    def _takes_json(self) -> bool:
+        return self.body_field is not None and not isinstance(self.body_field.field_info, params.Form)
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The handler of FastAPI, inside a transaction."""
+        carry_out = super().get_route_handler()
+        action = f"{self.tags[0]}.{self.name}" if self.tags else self.name
+
+        async def handle(received: Request) -> Response:
+            request = JsonRequest(received.scope, received.receive)
+            audit.attempt_of(request).action = action
+            if self._takes_json:
+                await _check_body(request)
+            return await _in_one_transaction(request, carry_out)
+
+        return handle
+
+
+def feature(name: str, *, prefix: str | None = None) -> APIRouter:
+    """A router for the feature `name`, at `/api/v1/<name>` unless `prefix` says otherwise."""
+    return APIRouter(
+        prefix=PREFIX + (f"/{name}" if prefix is None else prefix),
+        tags=[name],
+        route_class=Route,
+        max_body_size=BODY_LIMIT,
+    )
+
+
+def _answering(endpoint: Callable[..., Awaitable[Any]], status: int) -> Callable[..., Awaitable[Response]]:
+    @functools.wraps(endpoint)
+    async def answering(*args: Any, **kwargs: Any) -> Response:
+        result = await endpoint(*args, **kwargs)
+        return result if isinstance(result, Response) else answer(result, status)
+
+    return answering
+
+
+async def _check_body(request: JsonRequest) -> None:
+    if not await request.body():
+        return
+    message = Message()
+    message["content-type"] = request.headers.get("content-type", "")
+    subtype = message.get_content_subtype()
+    if message.get_content_maintype() != "application" or not (subtype == "json" or subtype.endswith("+json")):
+        raise UnsupportedMediaType("The body of this request is application/json")
+    await request.json()
+
+
+async def _in_one_transaction(
+    request: JsonRequest, carry_out: Callable[[Request], Coroutine[Any, Any, Response]]
+) -> Response:
+    attempt = audit.attempt_of(request)
+    async with AsyncExitStack() as work:
+        request.state.work = work
+        try:
+            response = await carry_out(request)
+            await idempotency.keep(request, response)
+        except idempotency.Replay as replay:
+            response = replay.response
+        session = _session(request)
+        if attempt.audited:
+            if session is None:
+                session = await work.enter_async_context(transaction(request.app.state.engine, attempt.principal))
+            await audit.record(session, attempt, response.status_code)
+    if session is not None and has_enqueued(session):
+        request.app.state.dispatcher.nudge()
+    return response
+
+
+def _session(request: Request) -> AsyncSession | None:
+    session = getattr(request.state, "session", None)
+    assert session is None or isinstance(session, AsyncSession)
+    return session

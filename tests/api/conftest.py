@@ -1,0 +1,44 @@
+"""The API as tests use it: the real application over a real database, spoken to in HTTP, without Temporal."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from pydantic import SecretStr
+
+from api.main import create_app
+from infra.settings import Settings
+from tests.databases import Database
+
+# Nothing listens there: the API has to serve without Temporal.
+NOWHERE = "127.0.0.1:9"
+
+
+@pytest.fixture(scope="session")
+def api_settings(_session_database: tuple[Database, Any]) -> Settings:
+    """Settings over this run's database."""
+    shared, _ = _session_database
+    return Settings(database_api_url=SecretStr(shared.api_url), temporal_address=NOWHERE)
+
+
+@pytest.fixture(scope="session")
+async def _application(api_settings: Settings) -> AsyncIterator[FastAPI]:
+    app = create_app(api_settings)
+    async with app.router.lifespan_context(app):
+        yield app
+
+
+@pytest.fixture
+def app(_application: FastAPI, database: Database) -> FastAPI:
+    """The running application over an empty database."""
+    return _application
+
+
+@pytest.fixture
+async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    """Somebody who speaks HTTP with `app`."""
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://aurum.test") as spoken:
+        yield spoken

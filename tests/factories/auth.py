@@ -1,0 +1,60 @@
+"""Signing in, for tests: by the front door, and the quick way for tests about something else."""
+
+import time
+from typing import Any
+from uuid import UUID
+
+from fastapi import FastAPI
+from httpx import AsyncClient
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from infra.database import Principal, transaction
+from models.auth import Claims, permissions_of
+from models.tables.auth import open_session
+from tests.factories.users import Person
+
+
+async def sign_in(client: AsyncClient, person: Person) -> dict[str, Any]:
+    """Signs in over HTTP and returns the answer's data: `user` and `tokens`."""
+    answered = await client.post("/api/v1/auth/login", json={"email": person.email, "password": person.password})
+    assert answered.status_code == 200, answered.text
+    data: dict[str, Any] = answered.json()["data"]
+    return data
+
+
+def bearer(access_token: str) -> dict[str, str]:
+    """The header of a signed-in request."""
+    return {"Authorization": f"Bearer {access_token}"}
+
+
+def claims_of(person: Person, session_id: UUID, **changed: Any) -> Claims:
+    """What an access token of `person` says, except for what is `changed`."""
+    now = int(time.time())
+    return Claims.model_validate(
+        {
+            "sub": person.id,
+            "email": person.email,
+            "role": person.role,
+            "tier": "standard",
+            "permissions": permissions_of(person.role, person.preset),
+            "iat": now,
+            "exp": now + 900,
+            "jti": "test",
+            "sid": session_id,
+            "auth_time": now,
+            "amr": ("pwd",),
+            **changed,
+        }
+    )
+
+
+async def session_for(owner: AsyncEngine, person: Person) -> UUID:
+    """A new session of `person`, without a password."""
+    async with transaction(owner, Principal(user_id=person.id, role="authenticator")) as session:
+        opened = await open_session(session, person.id, amr=("pwd",), ip_address=None, user_agent=None)
+    return opened.id
+
+
+async def signed_in(app: FastAPI, owner: AsyncEngine, person: Person) -> dict[str, str]:
+    """The header of a request of `person`, who is given a session without the work of a password."""
+    return bearer(app.state.tokens.sign(claims_of(person, await session_for(owner, person))))
