@@ -5,7 +5,7 @@ the bank runs as may insert postings or change a balance.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import orjson
@@ -32,39 +32,57 @@ from models.ledger import (
 )
 from models.money import exponent
 
+_POST: Final = text(
+    "SELECT entry_ord, transaction_id, outcome"
+    " FROM ledger_post(CAST(:batch AS json), CAST(:accounts AS uuid[]), CAST(:amounts AS bigint[]))"
+)
+_OFTEN_EMPTY: Final = (
+    "from_account_id",
+    "to_account_id",
+    "fee_minor",
+    "description",
+    "category",
+    "metadata",
+    "value_date",
+    "reversal_of",
+    "captures",
+    "on_behalf_of",
+)
 
-def encode(entries: Sequence[Entry]) -> tuple[bytes, bytes]:
-    """`entries` and their legs as the two JSON arguments of `ledger_post`. No key may occur twice."""
+
+def encode(entries: Sequence[Entry]) -> dict[str, str]:
+    """`entries` as the arguments of `ledger_post`, by the names `batch`, `accounts` and `amounts`.
+
+    What an entry leaves empty is left out, and the legs of all entries stand in two array literals: the
+    database spends less time on reading both than on one JSON document (decision 0003).
+    """
     rows: list[dict[str, Any]] = []
-    legs: list[dict[str, Any]] = []
-    for ord_, entry in enumerate(entries, start=1):
-        rows.append(
-            {
-                "ord": ord_,
-                "id": entry.id,
-                "key": entry.key,
-                "hash": entry.content_hash().hex(),
-                "kind": entry.kind,
-                "amount_minor": entry.amount_minor,
-                "currency": entry.currency,
-                "exponent": exponent(entry.currency),
-                "from_account_id": entry.from_account_id,
-                "to_account_id": entry.to_account_id,
-                "fee_minor": entry.fee_minor,
-                "description": entry.description,
-                "category": entry.category,
-                "metadata": entry.metadata,
-                "value_date": entry.value_date,
-                "reversal_of": entry.reversal_of,
-                "captures": entry.captures,
-                "on_behalf_of": entry.on_behalf_of,
-            }
-        )
-        legs += (
-            {"ord": ord_, "leg": number, "account_id": leg.account_id, "amount_minor": leg.amount_minor}
-            for number, leg in enumerate(entry.legs, start=1)
-        )
-    return orjson.dumps(rows), orjson.dumps(legs)
+    accounts: list[UUID] = []
+    amounts: list[int] = []
+    for entry in entries:
+        row = {
+            "id": entry.id,
+            "key": entry.key,
+            "hash": f"\\x{entry.content_hash().hex()}",
+            "kind": entry.kind,
+            "amount_minor": entry.amount_minor,
+            "currency": entry.currency,
+            "legs": len(entry.legs),
+        }
+        for name in _OFTEN_EMPTY:
+            value = getattr(entry, name)
+            if value:
+                row[name] = value
+        rows.append(row)
+        for leg in entry.legs:
+            accounts.append(leg.account_id)
+            amounts.append(leg.amount_minor)
+    return {"batch": orjson.dumps(rows).decode(), "accounts": _array(accounts), "amounts": _array(amounts)}
+
+
+def _array(values: Sequence[UUID] | Sequence[int]) -> str:
+    """`values` as a PostgreSQL array literal, of which JSON differs in the brackets alone."""
+    return f"{{{orjson.dumps(values)[1:-1].decode()}}}"
 
 
 def outcome_of(entry: Entry, transaction_id: UUID | None, outcome: str) -> PostedEntry | AurumError:
@@ -84,14 +102,7 @@ async def post(session: AsyncSession, entries: Sequence[Entry]) -> list[PostedEn
     results: dict[int, PostedEntry | AurumError] = {}
     for positions in rounds(entries):
         batch = [entries[position] for position in positions]
-        rows, legs = encode(batch)
-        answer = await session.execute(
-            text(
-                "SELECT entry_ord, transaction_id, outcome"
-                " FROM ledger_post(CAST(:entries AS jsonb), CAST(:legs AS jsonb))"
-            ),
-            {"entries": rows.decode(), "legs": legs.decode()},
-        )
+        answer = await session.execute(_POST, encode(batch))
         for ord_, transaction_id, outcome in answer:
             results[positions[ord_ - 1]] = outcome_of(batch[ord_ - 1], transaction_id, outcome)
     return [results[position] for position in range(len(entries))]
@@ -149,9 +160,7 @@ async def place_hold(
 
 async def release_hold(session: AsyncSession, owner_kind: str, owner_id: UUID) -> bool:
     """Gives held money back. True if this call did it, False if the hold was closed before or never was."""
-    answer = await session.execute(
-        text("SELECT hold_release(:kind, :owner)"), {"kind": owner_kind, "owner": owner_id}
-    )
+    answer = await session.execute(text("SELECT hold_release(:kind, :owner)"), {"kind": owner_kind, "owner": owner_id})
     return bool(answer.scalar_one())
 
 
@@ -186,10 +195,7 @@ async def balance(session: AsyncSession, account_id: UUID) -> Balance:
     Raises `NotFound` for one that is not visible.
     """
     answer = await session.execute(
-        text(
-            "SELECT account_id, currency, posted_minor, held_minor FROM ledger_balances"
-            " WHERE account_id = :account"
-        ),
+        text("SELECT account_id, currency, posted_minor, held_minor FROM ledger_balances WHERE account_id = :account"),
         {"account": account_id},
     )
     row = answer.mappings().one_or_none()

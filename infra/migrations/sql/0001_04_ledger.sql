@@ -25,11 +25,11 @@ CREATE TABLE transactions (
     created_at       timestamptz NOT NULL DEFAULT now()
 );
 
--- No foreign key to accounts: it would lock the row of the bank's own accounts on every entry. ledger_post is the only
--- writer, and refuses an account that does not exist.
+-- No foreign keys: one to accounts would lock the row of the bank's own accounts on every entry, and one to transactions
+-- costs a query for each leg. ledger_post is the only writer and refuses an account that does not exist; the trigger
+-- below sees to the journal's header for every writer, and nobody can delete one.
 CREATE TABLE postings (
-    id                  bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    transaction_id      uuid NOT NULL REFERENCES transactions,
+    transaction_id      uuid NOT NULL,
     leg                 smallint NOT NULL CHECK (leg > 0),
     account_id          uuid NOT NULL,
     currency            text NOT NULL,
@@ -37,14 +37,15 @@ CREATE TABLE postings (
     balance_after_minor bigint,
     account_version     bigint,
     created_at          timestamptz NOT NULL DEFAULT now(),
-    CONSTRAINT postings_one_leg UNIQUE (transaction_id, leg),
+    PRIMARY KEY (transaction_id, leg),
     -- A lost update would give two postings the same version of their account, and is refused here.
     CONSTRAINT postings_no_lost_update UNIQUE (account_id, account_version),
     CONSTRAINT postings_balance_has_version CHECK ((balance_after_minor IS NULL) = (account_version IS NULL))
 );
 
--- Legs sum to zero per entry and currency. Checked once per statement over the rows it inserted, for every writer,
--- the owner included: stricter than a deferred row trigger, and one scan instead of one query per leg (decision 0003).
+-- Legs sum to zero per entry and currency, and stand under a header. Checked once per statement over the rows it
+-- inserted, for every writer, the owner included: stricter than a deferred row trigger, and two scans instead of two
+-- queries per leg (decision 0003).
 CREATE FUNCTION app.legs_sum_to_zero() RETURNS trigger
     LANGUAGE plpgsql AS $$
 DECLARE
@@ -55,6 +56,11 @@ BEGIN
     IF FOUND THEN
         RAISE EXCEPTION 'legs of transaction % sum to % %, not to zero', broken.transaction_id, broken.total, broken.currency
             USING ERRCODE = 'AU101';
+    END IF;
+    SELECT p.transaction_id INTO broken FROM inserted p
+        WHERE NOT EXISTS (SELECT FROM transactions t WHERE t.id = p.transaction_id) LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'transaction % is not in the journal', broken.transaction_id USING ERRCODE = 'AU103';
     END IF;
     RETURN NULL;
 END $$;
@@ -68,130 +74,245 @@ CREATE TRIGGER postings_append_only BEFORE UPDATE OR DELETE ON postings
     FOR EACH ROW EXECUTE FUNCTION app.refuse_change();
 CREATE TRIGGER postings_no_truncate BEFORE TRUNCATE ON postings EXECUTE FUNCTION app.refuse_change();
 
--- One entry of a batch, and one leg. `captures` names a hold that this entry turns into a debit. `on_behalf_of` is the
--- customer whose accounts may be debited; only the worker may leave it empty and act for the bank.
+-- One entry of a batch. `legs` says how many of the batch's legs are its own. `captures` names a hold that this entry
+-- turns into a debit. `on_behalf_of` is the customer whose accounts may be debited; only the worker may leave it empty
+-- and act for the bank.
 CREATE TYPE ledger_entry AS (
-    ord integer, id uuid, key text, hash text, kind text, amount_minor bigint, currency text, exponent smallint,
+    id uuid, key text, hash bytea, kind text, amount_minor bigint, currency text, legs integer,
     from_account_id uuid, to_account_id uuid, fee_minor bigint, description text, category text, metadata jsonb,
     value_date date, reversal_of uuid, captures uuid, on_behalf_of uuid
 );
-CREATE TYPE ledger_leg AS (ord integer, leg smallint, account_id uuid, amount_minor bigint);
 
--- The one writer of the ledger. Takes a batch of entries, gives each its own outcome:
+-- The one writer of the ledger. Takes a batch of entries (a JSON array of ledger_entry) and the legs of all of them,
+-- one entry's after the other's, and gives each entry its own outcome:
 --   posted, replayed (same key and content: the stored entry), or a refusal: idempotency_conflict, account_not_found,
---   unbalanced, currency_mismatch, account_unusable, not_permitted, hold_not_open, insufficient_funds.
--- A refused entry leaves no trace; the others of its batch are not disturbed. Locks: accounts in id order, then holds.
-CREATE FUNCTION ledger_post(batch_entries jsonb, batch_legs jsonb)
-    RETURNS TABLE (entry_ord integer, transaction_id uuid, outcome text)
+--   currency_mismatch, unbalanced, not_permitted, hold_not_open, account_unusable, insufficient_funds.
+-- Entries count in their order. A refused one leaves no trace, and the others of its batch are not disturbed.
+--
+-- Locks come first: accounts in id order, then holds in id order. What is read after that cannot change, so the batch
+-- is worked out in arrays, entry by entry, and each table is then written once (decision 0003). The bank's own
+-- unchecked accounts are neither locked nor changed.
+CREATE FUNCTION ledger_post(batch json, leg_accounts uuid[], leg_amounts bigint[])
+    RETURNS TABLE (entry_ord bigint, transaction_id uuid, outcome text)
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, app, pg_temp
     SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
-    entries  ledger_entry[];
-    legs     ledger_leg[];
-    outcomes text[];
-    stored   uuid[];
-    broke    integer;
-    trusted  constant boolean := session_user <> 'aurum_api';
+    trusted constant boolean := session_user <> 'aurum_api';
+    asking  constant uuid := app.user_id();
+
+    -- By entry. `booked` is the transaction it stands in, `exponents` is set for what this call books.
+    entries   ledger_entry[];
+    keys      text[];
+    outcomes  text[];
+    booked    uuid[];
+    exponents smallint[];
+
+    -- By account, in id order. Unchecked ones have neither floor, balance nor version here.
+    ids        uuid[];
+    owners     uuid[];
+    statuses   text[];
+    currencies text[];
+    decimals   smallint[];
+    balances   bigint[];
+    holdings   bigint[];
+    floors     bigint[];
+    versions   bigint[];
+
+    -- By leg. `places` is the position of its account in the arrays above.
+    places       integer[];
+    leg_entries  uuid[];
+    leg_numbers  smallint[];
+    leg_balances bigint[];
+    leg_versions bigint[];
+
+    -- By hold.
+    hold_ids    uuid[];
+    hold_places integer[];
+    hold_minor  bigint[];
+    hold_spent  boolean[];
+
+    entry            ledger_entry;
+    stored           record;
+    legs_announced   bigint;
+    first            integer;
+    last             integer := 0;
+    place            integer;
+    hold             integer;
+    total            bigint;
+    missing          boolean;
+    foreign_currency boolean;
+    foreign_debit    boolean;
+    debits_held      boolean;
+    closed           boolean;
+    frozen           boolean;
+    verdict          text;
 BEGIN
-    SELECT array_agg(e ORDER BY e.ord) INTO entries FROM jsonb_populate_recordset(NULL::ledger_entry, batch_entries) e;
-    SELECT array_agg(l ORDER BY l.ord, l.leg) INTO legs FROM jsonb_populate_recordset(NULL::ledger_leg, batch_legs) l;
+    SELECT array_agg(e), array_agg(e.key), array_agg(e.captures) FILTER (WHERE e.captures IS NOT NULL),
+           sum(CASE WHEN e.legs > 0 THEN e.legs END)
+        INTO entries, keys, hold_ids, legs_announced FROM json_populate_recordset(NULL::ledger_entry, batch) e;
     IF entries IS NULL THEN
         RETURN;
     END IF;
-    IF EXISTS (SELECT FROM unnest(entries) e GROUP BY e.key HAVING count(*) > 1) THEN
-        RAISE EXCEPTION 'an idempotency key occurs twice in one batch' USING ERRCODE = 'AU102';
+    IF legs_announced IS DISTINCT FROM cardinality(leg_accounts) OR legs_announced <> cardinality(leg_amounts)
+        OR array_position(leg_amounts, NULL) IS NOT NULL THEN
+        RAISE EXCEPTION 'the legs of the batch are not those its entries announce' USING ERRCODE = 'AU102';
     END IF;
-    IF EXISTS (SELECT FROM unnest(entries) e WHERE e.captures IS NOT NULL GROUP BY e.captures HAVING count(*) > 1) THEN
-        RAISE EXCEPTION 'a hold is captured twice in one batch' USING ERRCODE = 'AU103';
-    END IF;
-    outcomes := array_fill(NULL::text, ARRAY[cardinality(entries)]);
-    stored := array_fill(NULL::uuid, ARRAY[cardinality(entries)]);
 
-    PERFORM FROM accounts a WHERE a.floor_minor IS NOT NULL AND a.id IN (SELECT l.account_id FROM unnest(legs) l)
+    PERFORM FROM accounts a WHERE a.id = ANY (leg_accounts) AND a.floor_minor IS NOT NULL
         ORDER BY a.id FOR NO KEY UPDATE;
-    PERFORM FROM holds h WHERE h.id IN (SELECT e.captures FROM unnest(entries) e WHERE e.captures IS NOT NULL)
-        ORDER BY h.id FOR UPDATE;
+    IF hold_ids IS NOT NULL THEN
+        PERFORM FROM holds x WHERE x.id = ANY (hold_ids) ORDER BY x.id FOR UPDATE;
+    END IF;
 
-    -- What can be said of an entry without regard to the others.
-    SELECT array_agg(v.verdict ORDER BY v.ord), array_agg(v.known ORDER BY v.ord) INTO outcomes, stored FROM (
-        SELECT e.ord, t.id AS known, CASE
-            WHEN t.id IS NOT NULL AND t.content_hash = decode(e.hash, 'hex') THEN 'replayed'
-            WHEN t.id IS NOT NULL THEN 'idempotency_conflict'
-            WHEN f.legs < 2 OR f.legs IS NULL OR f.missing THEN 'account_not_found'
-            WHEN f.foreign_currency THEN 'currency_mismatch'
-            WHEN f.lopsided THEN 'unbalanced'
-            WHEN NOT trusted AND (e.on_behalf_of IS NULL OR e.captures IS NOT NULL OR e.reversal_of IS NOT NULL) THEN 'not_permitted'
-            WHEN f.foreign_debit THEN 'not_permitted'
-            WHEN e.captures IS NOT NULL AND NOT coalesce(h.status = 'open' AND f.debits_held, false) THEN 'hold_not_open'
-            WHEN f.closed OR (f.frozen AND e.captures IS NULL AND e.on_behalf_of IS NOT NULL) THEN 'account_unusable'
-        END AS verdict
-        FROM unnest(entries) e
-        LEFT JOIN transactions t ON t.idempotency_key = e.key
-        LEFT JOIN holds h ON h.id = e.captures
-        LEFT JOIN LATERAL (
-            SELECT count(*) AS legs, bool_or(a.id IS NULL) AS missing, sum(l.amount_minor) <> 0 AS lopsided,
-                bool_or(a.currency <> e.currency) AS foreign_currency,
-                bool_or(l.amount_minor < 0 AND e.on_behalf_of IS NOT NULL
-                        AND a.user_id IS DISTINCT FROM e.on_behalf_of) AS foreign_debit,
-                bool_or(l.amount_minor < 0 AND a.id = h.account_id) AS debits_held,
-                bool_or(a.status = 'closed') AS closed,
-                bool_or(a.status = 'frozen' AND l.amount_minor < 0) AS frozen
-            FROM unnest(legs) l LEFT JOIN accounts a ON a.id = l.account_id WHERE l.ord = e.ord
-        ) f ON true
-    ) v;
+    SELECT array_agg(l.place ORDER BY l.n) INTO places FROM (
+        SELECT u.n, dense_rank() OVER (ORDER BY u.id) AS place FROM unnest(leg_accounts) WITH ORDINALITY u(id, n)) l;
+    SELECT array_agg(s.id), array_agg(s.user_id), array_agg(s.status), array_agg(s.currency), array_agg(s.exponent),
+           array_agg(CASE WHEN s.floor_minor IS NOT NULL THEN s.posted_minor END), array_agg(s.held_minor),
+           array_agg(s.floor_minor), array_agg(CASE WHEN s.floor_minor IS NOT NULL THEN s.version END)
+        INTO ids, owners, statuses, currencies, decimals, balances, holdings, floors, versions
+        FROM (SELECT w.id, a.user_id, a.status, a.currency, a.exponent, a.posted_minor, a.held_minor, a.floor_minor, a.version
+              FROM (SELECT DISTINCT u.id FROM unnest(leg_accounts) u(id)) w LEFT JOIN accounts a ON a.id = w.id
+              ORDER BY w.id) s;
+    IF hold_ids IS NOT NULL THEN
+        SELECT array_agg(x.id), array_agg(array_position(ids, x.account_id)), array_agg(x.amount_minor),
+               array_agg(x.status <> 'open')
+            INTO hold_ids, hold_places, hold_minor, hold_spent FROM holds x WHERE x.id = ANY (hold_ids);
+    END IF;
 
-    -- Entries count in their order: the first that would take an account below its floor is refused, and those after
-    -- it are looked at again without it.
-    LOOP
-        SELECT min(r.ord) INTO broke FROM (
-            SELECT m.ord, m.change, a.posted_minor - a.held_minor - a.floor_minor
-                + sum(m.change) OVER (PARTITION BY m.account_id ORDER BY m.ord) AS room
-            FROM (
-                SELECT c.ord, c.account_id, sum(c.change)::bigint AS change FROM (
-                    SELECT l.ord, l.account_id, l.amount_minor AS change FROM unnest(legs) l WHERE outcomes[l.ord] IS NULL
-                    UNION ALL
-                    SELECT e.ord, h.account_id, h.amount_minor FROM unnest(entries) e JOIN holds h ON h.id = e.captures
-                        WHERE outcomes[e.ord] IS NULL
-                ) c GROUP BY c.ord, c.account_id
-            ) m JOIN accounts a ON a.id = m.account_id WHERE a.floor_minor IS NOT NULL
-        ) r WHERE r.room < 0 AND r.change < 0;
-        EXIT WHEN broke IS NULL;
-        outcomes[broke] := 'insufficient_funds';
+    outcomes := array_fill(NULL::text, ARRAY[cardinality(entries)]);
+    booked := array_fill(NULL::uuid, ARRAY[cardinality(entries)]);
+    exponents := array_fill(NULL::smallint, ARRAY[cardinality(entries)]);
+    leg_entries := array_fill(NULL::uuid, ARRAY[cardinality(leg_accounts)]);
+    leg_numbers := array_fill(NULL::smallint, ARRAY[cardinality(leg_accounts)]);
+    leg_balances := array_fill(NULL::bigint, ARRAY[cardinality(leg_accounts)]);
+    leg_versions := leg_balances;
+
+    FOR stored IN SELECT u.n, t.id, t.content_hash FROM unnest(keys) WITH ORDINALITY u(key, n)
+            JOIN transactions t ON t.idempotency_key = u.key LOOP
+        entry := entries[stored.n];
+        IF stored.content_hash = entry.hash THEN
+            outcomes[stored.n] := 'replayed';
+            booked[stored.n] := stored.id;
+        ELSE
+            outcomes[stored.n] := 'idempotency_conflict';
+        END IF;
+    END LOOP;
+
+    FOR i IN 1 .. cardinality(entries) LOOP
+        entry := entries[i];
+        first := last + 1;
+        last := last + entry.legs;
+        CONTINUE WHEN outcomes[i] IS NOT NULL;
+        hold := array_position(hold_ids, entry.captures);
+        total := 0;
+        missing := false;
+        foreign_currency := false;
+        foreign_debit := false;
+        debits_held := false;
+        closed := false;
+        frozen := false;
+
+        FOR j IN first .. last LOOP
+            place := places[j];
+            IF leg_amounts[j] < 0 THEN
+                IF entry.on_behalf_of IS NOT NULL AND entry.on_behalf_of IS DISTINCT FROM owners[place] THEN
+                    foreign_debit := true;
+                END IF;
+                IF statuses[place] = 'frozen' THEN
+                    frozen := true;
+                END IF;
+                IF place = hold_places[hold] THEN
+                    debits_held := true;
+                END IF;
+            END IF;
+            IF statuses[place] = 'closed' THEN
+                closed := true;
+            END IF;
+            IF currencies[place] <> entry.currency THEN
+                foreign_currency := true;
+            END IF;
+            IF statuses[place] IS NULL THEN
+                missing := true;
+            END IF;
+            total := total + leg_amounts[j];
+            balances[place] := balances[place] + leg_amounts[j];
+            versions[place] := versions[place] + 1;
+            leg_balances[j] := balances[place];
+            leg_versions[j] := versions[place];
+            leg_numbers[j] := j - first + 1;
+            leg_entries[j] := entry.id;
+        END LOOP;
+        verdict := CASE
+            WHEN missing THEN 'account_not_found'
+            WHEN foreign_currency THEN 'currency_mismatch'
+            WHEN total <> 0 THEN 'unbalanced'
+            WHEN NOT trusted AND (entry.on_behalf_of IS NULL OR entry.on_behalf_of <> asking
+                OR entry.captures IS NOT NULL OR entry.reversal_of IS NOT NULL) THEN 'not_permitted'
+            WHEN foreign_debit THEN 'not_permitted'
+            WHEN entry.captures IS NOT NULL AND (hold_spent[hold] OR NOT debits_held) THEN 'hold_not_open'
+            WHEN closed OR frozen AND entry.captures IS NULL AND entry.on_behalf_of IS NOT NULL THEN 'account_unusable'
+        END;
+
+        IF verdict IS NULL THEN
+            IF hold IS NOT NULL THEN
+                holdings[hold_places[hold]] := holdings[hold_places[hold]] - hold_minor[hold];
+            END IF;
+            FOR j IN first .. last LOOP
+                place := places[j];
+                IF leg_amounts[j] < 0 AND balances[place] - holdings[place] < floors[place] THEN
+                    verdict := 'insufficient_funds';
+                END IF;
+            END LOOP;
+            IF verdict IS NULL THEN
+                booked[i] := entry.id;
+                exponents[i] := decimals[places[first]];
+                IF hold IS NOT NULL THEN
+                    hold_spent[hold] := true;
+                END IF;
+                CONTINUE;
+            END IF;
+            IF hold IS NOT NULL THEN
+                holdings[hold_places[hold]] := holdings[hold_places[hold]] + hold_minor[hold];
+            END IF;
+        END IF;
+
+        -- Refused: as if it had never been asked.
+        outcomes[i] := verdict;
+        FOR j IN first .. last LOOP
+            place := places[j];
+            balances[place] := balances[place] - leg_amounts[j];
+            versions[place] := versions[place] - 1;
+            leg_entries[j] := NULL;
+        END LOOP;
     END LOOP;
 
     INSERT INTO transactions (id, transaction_type, from_account_id, to_account_id, amount_minor, currency, exponent,
                               fee_minor, description, category, metadata, value_date, reversal_of, idempotency_key, content_hash)
         SELECT e.id, e.kind, e.from_account_id, e.to_account_id, e.amount_minor, e.currency, e.exponent,
                coalesce(e.fee_minor, 0), coalesce(e.description, ''), e.category, coalesce(e.metadata, '{}'),
-               coalesce(e.value_date, current_date), e.reversal_of, e.key, decode(e.hash, 'hex')
-        FROM unnest(entries) e WHERE outcomes[e.ord] IS NULL;
+               coalesce(e.value_date, current_date), e.reversal_of, e.key, e.hash
+        FROM unnest(entries, exponents) e(id, key, hash, kind, amount_minor, currency, legs, from_account_id,
+            to_account_id, fee_minor, description, category, metadata, value_date, reversal_of, captures, on_behalf_of,
+            exponent)
+        WHERE e.exponent IS NOT NULL;
 
     INSERT INTO postings (transaction_id, leg, account_id, currency, amount_minor, balance_after_minor, account_version)
-        SELECT entries[l.ord].id, l.leg, l.account_id, a.currency, l.amount_minor,
-            CASE WHEN a.floor_minor IS NOT NULL THEN
-                a.posted_minor + sum(l.amount_minor) OVER by_account END,
-            CASE WHEN a.floor_minor IS NOT NULL THEN a.version + row_number() OVER by_account END
-        FROM unnest(legs) l JOIN accounts a ON a.id = l.account_id WHERE outcomes[l.ord] IS NULL
-        WINDOW by_account AS (PARTITION BY l.account_id ORDER BY l.ord, l.leg ROWS UNBOUNDED PRECEDING);
+        SELECT l.entry, l.number, l.account, currencies[l.place], l.amount, l.balance, l.version
+        FROM unnest(leg_entries, leg_numbers, leg_accounts, leg_amounts, leg_balances, leg_versions, places)
+            l(entry, number, account, amount, balance, version, place)
+        WHERE l.entry IS NOT NULL;
 
-    UPDATE accounts a SET posted_minor = a.posted_minor + d.total, version = a.version + d.legs,
-                          held_minor = a.held_minor - d.captured
-        FROM (
-            SELECT c.account_id, sum(c.amount)::bigint AS total, sum(c.legs)::bigint AS legs,
-                   sum(c.captured)::bigint AS captured FROM (
-                SELECT l.account_id, l.amount_minor AS amount, 1 AS legs, 0 AS captured
-                    FROM unnest(legs) l WHERE outcomes[l.ord] IS NULL
-                UNION ALL
-                SELECT h.account_id, 0, 0, h.amount_minor FROM unnest(entries) e JOIN holds h ON h.id = e.captures
-                    WHERE outcomes[e.ord] IS NULL
-            ) c GROUP BY c.account_id
-        ) d WHERE a.id = d.account_id AND a.floor_minor IS NOT NULL;
+    UPDATE accounts a SET posted_minor = s.balance, held_minor = s.holding, version = s.version
+        FROM unnest(ids, balances, holdings, versions) s(id, balance, holding, version)
+        WHERE a.id = s.id AND a.version <> s.version;
 
-    UPDATE holds h SET status = 'captured', closed_at = now()
-        FROM unnest(entries) e WHERE h.id = e.captures AND outcomes[e.ord] IS NULL;
+    IF hold_ids IS NOT NULL THEN
+        UPDATE holds x SET status = 'captured', closed_at = now()
+            FROM unnest(hold_ids, hold_spent) s(id, spent) WHERE x.id = s.id AND s.spent AND x.status = 'open';
+    END IF;
 
-    RETURN QUERY SELECT e.ord, coalesce(stored[e.ord], CASE WHEN outcomes[e.ord] IS NULL THEN e.id END),
-                        coalesce(outcomes[e.ord], 'posted') FROM unnest(entries) e;
+    RETURN QUERY SELECT u.n, u.booked, coalesce(u.outcome, 'posted')
+        FROM unnest(booked, outcomes) WITH ORDINALITY u(booked, outcome, n);
 END $$;
 
 -- Sets money aside for a process. Called again for the same owner it returns the hold that is there.
@@ -206,7 +327,8 @@ DECLARE
     made    uuid;
 BEGIN
     SELECT * INTO account FROM accounts a WHERE a.id = wanted_account AND a.floor_minor IS NOT NULL
-        AND (on_behalf_of IS NULL AND session_user <> 'aurum_api' OR a.user_id = on_behalf_of) FOR NO KEY UPDATE;
+        AND (on_behalf_of IS NULL AND session_user <> 'aurum_api' OR a.user_id = on_behalf_of)
+        AND (session_user <> 'aurum_api' OR on_behalf_of = coalesce(app.user_id(), on_behalf_of)) FOR NO KEY UPDATE;
     IF NOT FOUND THEN
         RETURN QUERY SELECT NULL::uuid, 'account_not_found';
         RETURN;
@@ -286,10 +408,18 @@ CREATE FUNCTION ledger_proof() RETURNS TABLE (rule text, subject text, expected 
     SELECT 'postings_sum_to_zero', p.currency, 0::bigint, sum(p.amount_minor)::bigint
         FROM postings p GROUP BY p.currency HAVING sum(p.amount_minor) <> 0
     UNION ALL
-    SELECT 'balance_is_sum_of_postings', a.account_number, coalesce(s.total, 0), a.posted_minor
+    SELECT b.rule, b.subject, b.expected, b.found
         FROM accounts a
-        LEFT JOIN (SELECT account_id, sum(amount_minor)::bigint AS total FROM postings GROUP BY account_id) s ON s.account_id = a.id
-        WHERE a.floor_minor IS NOT NULL AND a.posted_minor <> coalesce(s.total, 0)
+        LEFT JOIN (SELECT account_id, sum(amount_minor)::bigint AS total, count(*) AS legs FROM postings GROUP BY account_id) s
+            ON s.account_id = a.id
+        CROSS JOIN LATERAL (VALUES
+            ('balance_is_sum_of_postings', a.account_number, coalesce(s.total, 0), a.posted_minor),
+            ('version_counts_postings', a.account_number, coalesce(s.legs, 0), a.version)
+        ) b(rule, subject, expected, found)
+        WHERE a.floor_minor IS NOT NULL AND b.expected <> b.found
+    UNION ALL
+    SELECT 'posting_has_account', p.account_id::text, 0, count(*) FROM postings p
+        WHERE NOT EXISTS (SELECT FROM accounts a WHERE a.id = p.account_id) GROUP BY p.account_id
     UNION ALL
     SELECT 'held_is_sum_of_open_holds', a.account_number, coalesce(s.total, 0), a.held_minor
         FROM accounts a
@@ -297,13 +427,13 @@ CREATE FUNCTION ledger_proof() RETURNS TABLE (rule text, subject text, expected 
             ON s.account_id = a.id
         WHERE a.held_minor <> coalesce(s.total, 0)
     UNION ALL
-    SELECT 'entry_has_legs', t.id::text, 2, 0 FROM transactions t
-        WHERE NOT EXISTS (SELECT FROM postings p WHERE p.transaction_id = t.id)
+    SELECT 'entry_has_legs', t.id::text, 2, count(p.leg) FROM transactions t LEFT JOIN postings p ON p.transaction_id = t.id
+        GROUP BY t.id HAVING count(p.leg) < 2
 $$;
 
-REVOKE EXECUTE ON FUNCTION ledger_post(jsonb, jsonb), hold_place(uuid, bigint, text, uuid, uuid),
+REVOKE EXECUTE ON FUNCTION ledger_post(json, uuid[], bigint[]), hold_place(uuid, bigint, text, uuid, uuid),
     hold_release(text, uuid), ledger_internal_account(text, text, smallint), ledger_proof() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION ledger_post(jsonb, jsonb), hold_place(uuid, bigint, text, uuid, uuid),
+GRANT EXECUTE ON FUNCTION ledger_post(json, uuid[], bigint[]), hold_place(uuid, bigint, text, uuid, uuid),
     hold_release(text, uuid), ledger_internal_account(text, text, smallint) TO aurum_api, aurum_worker;
 GRANT EXECUTE ON FUNCTION ledger_proof() TO aurum_worker;
 GRANT SELECT ON transactions, postings, ledger_balances TO aurum_api, aurum_worker;
