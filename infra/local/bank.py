@@ -1,6 +1,7 @@
 """The counterparty bank part: mock-bank over a folder for each direction, with our accounts, and a clock."""
 
 import os
+import signal
 import sys
 import threading
 from collections.abc import Mapping
@@ -23,6 +24,8 @@ class Bank(Program):
     """mock-bank with its books in the folder."""
 
     part: ClassVar[Part] = Part.BANK
+    # What it takes for Ctrl-C closes its books in order; SIGTERM would just end it.
+    stop_signal: ClassVar[signal.Signals] = signal.SIGINT
     stop_seconds: ClassVar[float] = 5.0
 
     def prepare(self) -> Launch:

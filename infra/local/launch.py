@@ -6,6 +6,7 @@ would run Python between fork and exec in a process that has threads, which can 
 
 import ctypes
 import os
+import signal
 import sys
 
 _PR_SET_PDEATHSIG = 1
@@ -22,6 +23,8 @@ def main(arguments: list[str]) -> None:
     if sys.platform == "linux":
         # After the change of user, which clears it.
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, death_signal, 0, 0, 0)
+    # A shell starts what runs in its background with SIGINT ignored, which a program would inherit.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     if os.getppid() != parent:
         sys.exit(f"{program[0]}: the supervisor ended before this program began")
     try:

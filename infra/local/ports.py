@@ -22,7 +22,7 @@ PORTS_OF: Final[Mapping[Part, tuple[str, ...]]] = {
 # restart.
 _CHOICE: Final = range(15_000, 32_000)
 _CHOICES_TRIED: Final = 200
-_RELEASE_SECONDS: Final = 3.0
+_RELEASE_SECONDS: Final = 1.0
 _POLL_SECONDS: Final = 0.1
 
 

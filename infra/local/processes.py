@@ -133,16 +133,16 @@ def _fork(launch: Launch, log: Path) -> subprocess.Popen[bytes]:
 def end_stranger(identity: Identity, stop_signal: signal.Signals, seconds: float) -> None:
     """End a process that an earlier supervisor left behind, if it is still that very process.
 
-    It gets `seconds` to end by itself, as long again after `stop_signal`, then SIGKILL.
+    It gets a second to end by itself, for it may be about to, `seconds` after `stop_signal`, then SIGKILL.
     """
-    for number in (None, stop_signal, signal.SIGKILL):
+    for number, patience in ((None, 1.0), (stop_signal, seconds), (signal.SIGKILL, seconds)):
         process = identity.process()
         if process is None:
             return
         try:
             if number is not None:
                 process.send_signal(number)
-            process.wait(seconds)
+            process.wait(patience)
         except psutil.TimeoutExpired:
             if process.status() == psutil.STATUS_ZOMBIE:
                 return

@@ -18,7 +18,8 @@ def prepare_database(site: Site) -> None:
 
     Raises `StackError`; the whole story is then in the folder's `log/schema.log`.
     """
-    if find_spec("infra.seed") is None:
+    found = find_spec("infra.seed")
+    if found is None or found.origin is None:
         print("schema     waits for infra.seed: nothing migrated yet", flush=True)
         return
     # Lazily: a start of other parts needs none of it, and importing it takes most of a second.

@@ -1,0 +1,263 @@
+"""The embedded stack as a person meets it: started, killed, started twice, started again."""
+
+import os
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import httpx
+import psutil
+import psycopg
+import pytest
+
+from infra.local.folder import DataFolder, read_json
+from infra.local.locks import PartLock, Phase
+from infra.local.parts import Part, StackError
+from infra.local.processes import Child, Launch
+from infra.local.stack import Stack
+from tests.infra.local_runs import INFRASTRUCTURE, gone, until, up
+
+FIELDS = {
+    *("api_url", "temporal_address", "temporal_ui_url", "namespace", "database_url", "bank_url", "bank_outbox"),
+    *("bank_inbox", "mail_dir", "store_dir", "people", "pids"),
+}
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """An empty folder. Not pytest's own: every run of pytest closes the folder of all runs to other users, and
+    PostgreSQL runs as another user when we are root.
+    """
+    with TemporaryDirectory() as name:
+        yield Path(name)
+
+
+def remember(info: dict[str, Any], data: Path) -> None:
+    """Leave something in each part that has to be there after a restart."""
+    with psycopg.connect(info["database_url"], autocommit=True) as connection:
+        connection.execute("CREATE TABLE IF NOT EXISTS remembered (word text)")
+        connection.execute("INSERT INTO remembered VALUES ('kept')")
+    workflow = {"workflowType": {"name": "Kept"}, "taskQueue": {"name": "nobody"}}
+    with httpx.Client(trust_env=False, timeout=10) as http:
+        http.post(f"{temporal_http(data)}/workflows/kept", json=workflow).raise_for_status()
+        account = f"{info['bank_url']}/_mock/accounts/AURUM-USD"
+        http.patch(account, json={"balance": 42}).raise_for_status()
+
+
+def assert_remembered(info: dict[str, Any], data: Path) -> None:
+    with psycopg.connect(info["database_url"]) as connection:
+        assert connection.execute("SELECT word FROM remembered").fetchone() == ("kept",)
+    with httpx.Client(trust_env=False, timeout=10) as http:
+        found = http.get(f"{temporal_http(data)}/workflows/kept").raise_for_status().json()
+        assert found["workflowExecutionInfo"]["status"] == "WORKFLOW_EXECUTION_STATUS_RUNNING"
+        assert http.get(f"{info['bank_url']}/_mock/accounts/AURUM-USD").json()["balance"] == 42
+
+
+def temporal_http(data: Path) -> str:
+    return f"http://127.0.0.1:{read_json(data / 'ports.json')['temporal_http']}/api/v1/namespaces/default"
+
+
+def addresses(info: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in info.items() if name not in {"pids", "people"}}
+
+
+def test_killed_parts_come_back_one_by_one(folder: Path) -> None:
+    data = folder / "data"
+    with up(data, "--only", INFRASTRUCTURE, ready_file=folder / "all") as first:
+        whole = first.info()
+        assert set(whole) == FIELDS
+        assert set(whole["pids"]) == {"db", "temporal", "bank", "supervisor"}
+        remember(whole, data)
+        with (
+            _killed_and_restarted(data, whole, "db") as after_db,
+            _killed_and_restarted(data, after_db, "temporal") as after_temporal,
+            _killed_and_restarted(data, after_temporal, "bank") as after_bank,
+        ):
+            assert addresses(after_bank) == addresses(whole)
+            assert_remembered(after_bank, data)
+            assert first.status() == 1, "a supervisor with nothing left to run ends, and not as if all were well"
+            for part in ("db", "temporal", "bank"):
+                assert f"The part {part} (pid {whole['pids'][part]}) was ended by signal 9" in first.said()
+
+
+@contextmanager
+def _killed_and_restarted(data: Path, before: dict[str, Any], part: str) -> Iterator[dict[str, Any]]:
+    """One part killed and started again by a supervisor of its own, for the length of the block."""
+    os.kill(before["pids"][part], signal.SIGKILL)
+    with up(data, "--only", part, ready_file=data.parent / part) as alone:
+        info = alone.info()
+        assert info["pids"][part] != before["pids"][part]
+        for other in {"db", "temporal", "bank"} - {part}:
+            assert info["pids"][other] == before["pids"][other]
+        yield info
+
+
+def test_sigterm_stops_all_and_a_new_start_carries_on(folder: Path) -> None:
+    data = folder / "data"
+    ready = folder / "ready"
+    with up(data, "--only", INFRASTRUCTURE, ready_file=ready) as first:
+        before = first.info()
+        remember(before, data)
+        first.signal(signal.SIGTERM)
+        # At once, while the first is stopping: the second waits for it.
+        with up(data, "--only", INFRASTRUCTURE, ready_file=folder / "second") as second:
+            assert first.status() == 0, first.said()
+            assert not ready.exists(), "nobody shall take a stopped stack for a running one"
+            after = second.info()
+            assert addresses(after) == addresses(before)
+            assert_remembered(after, data)
+            second.signal(signal.SIGINT)
+            assert second.status() == 0, second.said()
+            assert all(gone(pid) for pid in [*before["pids"].values(), *after["pids"].values()])
+
+
+def test_a_killed_supervisor_leaves_no_orphan(folder: Path) -> None:
+    data = folder / "data"
+    with up(data, "--only", INFRASTRUCTURE, ready_file=folder / "first") as first:
+        before = first.info()
+        remember(before, data)
+        backends = psutil.Process(before["pids"]["db"]).children()
+        first.signal(signal.SIGKILL)
+        with up(data, "--only", INFRASTRUCTURE, ready_file=folder / "second") as second:
+            after = second.info()
+            assert addresses(after) == addresses(before)
+            assert_remembered(after, data)
+            left = [*before["pids"].values(), *(backend.pid for backend in backends)]
+            until(lambda: all(gone(pid) for pid in left), "every process of the killed stack to end")
+
+
+def test_a_folder_is_started_once(folder: Path) -> None:
+    data = folder / "data"
+    ready = folder / "ready"
+    with up(data, "--only", "bank", ready_file=ready) as first:
+        info = first.info()
+        with up(data, "--only", "bank", ready_file=ready) as second:
+            assert second.status() == 1
+            assert _one_sentence(second.said()).startswith(f"The part bank of {data} is already running")
+        assert first.info() == info
+        assert httpx.get(f"{info['bank_url']}/_mock/health", trust_env=False).is_success
+
+
+def test_a_taken_port_is_one_sentence(folder: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with up(folder / "data", "--only", "api", "--port", str(port), ready_file=folder / "ready") as refused:
+            assert refused.status() == 1
+            assert _one_sentence(refused.said()).startswith(f"Port {port} for api is in use by another program")
+
+
+@pytest.mark.parametrize("wrong", [("--only", "db,mail"), ("--only", ""), ("--port", "0")])
+def test_wrong_words_are_refused(folder: Path, wrong: tuple[str, str]) -> None:
+    with up(folder / "data", *wrong, ready_file=folder / "ready") as refused:
+        assert refused.status() in {1, 2}
+        assert "Traceback" not in refused.said()
+
+
+def test_a_folder_that_is_a_file_is_one_sentence(folder: Path) -> None:
+    (folder / "data").write_text("not a folder", encoding="utf-8")
+    with up(folder / "data", "--only", "bank", ready_file=folder / "ready") as refused:
+        assert refused.status() == 1
+        assert _one_sentence(refused.said()).endswith("cannot be used: File exists.")
+
+
+def _one_sentence(said: str) -> str:
+    assert "Traceback" not in said
+    lines = said.strip().splitlines()
+    assert len(lines) == 1, said
+    return lines[0]
+
+
+def test_a_stop_during_the_start_leaves_nothing(folder: Path) -> None:
+    data = folder / "data"
+    with up(data, "--only", INFRASTRUCTURE, ready_file=folder / "ready") as interrupted:
+        record = until(lambda: read_json(data / "run" / "bank.json"), "the first part to be noted")
+        assert record["phase"] == Phase.STARTING
+        interrupted.signal(signal.SIGTERM)
+        assert interrupted.status() == 0, interrupted.said()
+    children = psutil.process_iter(["cmdline"])
+    assert not [found for found in children if any(str(data) in word for word in found.info["cmdline"] or [])]
+
+
+def test_a_stale_lock_file_of_postgresql_that_names_a_living_stranger(folder: Path) -> None:
+    with Stack(folder) as stack:
+        stack.start([Part.DB], migrate=False)
+        stack.kill(Part.DB)
+        lock_file = folder / "postgres" / "postmaster.pid"
+        lines = lock_file.read_text(encoding="utf-8").splitlines()
+        lock_file.write_text("\n".join([str(os.getpid()), *lines[1:]]) + "\n", encoding="utf-8")
+        stack.start([Part.DB], migrate=False)
+        with psycopg.connect(stack.info()["database_url"]) as connection:
+            assert connection.execute("SHOW data_checksums").fetchone() == ("on",)
+            assert connection.execute("SHOW fsync").fetchone() == ("on",)
+
+
+def test_a_long_and_relative_folder(folder: Path) -> None:
+    relative = "/".join(["a folder with a rather long name"] * 5)
+    ready = folder / "ready"
+    with up(relative, "--only", "db", ready_file=ready, cwd=folder) as running:
+        assert running.info()["mail_dir"] == str(folder / relative / "mail")
+
+
+def test_a_remembered_port_that_was_taken_since_is_replaced(folder: Path) -> None:
+    with Stack(folder) as stack:
+        stack.start([Part.BANK])
+        before = stack.site.ports["bank"]
+        stack.stop()
+        with socket.create_server(("127.0.0.1", before)):
+            stack.start([Part.BANK])
+            assert stack.site.ports["bank"] != before
+            assert stack.site.ports["db"] == Stack(folder)._claim_site(()).ports["db"]
+
+
+def test_parts_outlive_the_thread_that_started_them(folder: Path) -> None:
+    with Stack(folder) as stack:
+        starter = threading.Thread(target=stack.start, args=([Part.BANK],))
+        starter.start()
+        starter.join()
+        pid = stack.info()["pids"]["bank"]
+        stack.restart(Part.BANK)
+        assert stack.reap() == []
+        assert stack.info()["pids"]["bank"] != pid
+
+
+def test_a_part_that_cannot_start_says_why_and_stops_the_others(folder: Path) -> None:
+    with Stack(folder) as stack:
+        stack.start([Part.BANK])
+        stack.stop()
+        (folder / "bank" / "bank.db").unlink()
+        (folder / "bank" / "bank.db").mkdir()
+        with pytest.raises(StackError, match=r"The part bank .* ended with status 1; its log ends with") as failure:
+            stack.start([Part.TEMPORAL, Part.BANK])
+        assert "unable to open database file" in str(failure.value)
+        assert stack.parts == ()
+        assert "temporal" not in stack.info()["pids"]
+
+
+def test_an_orphan_is_ended_before_its_part_starts_again(folder: Path) -> None:
+    home = DataFolder(folder)
+    home.prepare()
+    lock = PartLock.take(home, Part.BANK)
+    orphan = Child(Launch(("sleep", "600"), cwd=folder), home.log(Part.BANK))
+    lock.note(Phase.RUNNING, orphan.identity)
+    with pytest.raises(StackError, match="already running"):
+        PartLock.take(home, Part.BANK)
+    lock.release()
+    PartLock.take(home, Part.BANK).release()
+    assert gone(orphan.pid)
+    orphan.wait()
+
+
+def test_a_number_used_again_is_not_taken_for_the_part(folder: Path) -> None:
+    stranger = Child(Launch(("sleep", "600"), cwd=folder), folder / "log")
+    try:
+        identity = stranger.identity
+        assert until(identity.alive, "the program to begin")
+        assert not type(identity)(identity.pid, identity.started - 60, identity.command).alive()
+        assert not type(identity)(identity.pid, identity.started, ("mockbank",)).alive()
+    finally:
+        stranger.kill()
