@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from api import accounts, auth, errors, operations, users
+from api import accounts, auth, errors, operations, users, wires
 from api.observation import Metrics, Observation
 from api.operations import TemporalLink
 from api.routing import PREFIX
@@ -19,7 +19,7 @@ from infra.temporal import connect as connect_temporal
 from infra.temporal import release_clients
 from infra.tokens import Tokens
 
-ROUTERS = (operations.router, auth.router, users.router, accounts.router)
+ROUTERS = (operations.router, auth.router, users.router, accounts.router, wires.router)
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:

@@ -65,7 +65,7 @@ PageQuery = Annotated[Wanted, Depends(_wanted)]
 async def page_of(
     db: AsyncSession, chosen: Select[R], identity: Any, wanted: Wanted, view: Callable[[R], T]
 ) -> Page[T]:
-    """The wanted part of `chosen`, newest first. `identity` is the column of the id, `view` makes an answer of a row."""
+    """The wanted part of `chosen`, newest first. `identity` is the column of the id, `view` makes a row an answer."""
     total = (await db.execute(select(func.count()).select_from(chosen.order_by(None).subquery()))).scalar_one()
     part = chosen.order_by(identity.desc()).limit(wanted.limit).offset(wanted.offset)
     if wanted.cursor is not None:

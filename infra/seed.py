@@ -1,0 +1,180 @@
+"""What a fresh bank starts with: fictional people with money, the bank's own accounts, holidays, a sanctions list.
+
+For the embedded stack. Everything is added once, so that it can run at each start; money comes from a bank-owned
+account by entries of the ledger, never by a balance set by hand.
+"""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+from uuid import UUID
+
+import holidays
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from infra.database import connect, transaction
+from infra.passwords import Passwords
+from models.accounts import AccountType
+from models.ledger import Entry, InternalPurpose, credit, debit
+from models.money import to_minor
+from models.tables.accounts import Account, accounts_of, open_account
+from models.tables.ledger import internal_account, post_one
+from models.tables.users import find_user
+
+DATA: Final = Path(__file__).parent / "seed_data"
+CURRENCIES: Final = ("USD", "EUR", "GBP")
+NOSTRO_FUNDS: Final = "100000000.00"
+# How many years the calendars speak of, before and after this one.
+YEARS_BEFORE: Final = 1
+YEARS_AFTER: Final = 3
+# One seed at a time, whichever processes start together.
+_LOCK: Final = text("SELECT pg_advisory_xact_lock(7203001)")
+_SUNDAY: Final = 6
+
+
+def seed(owner_url: str) -> list[dict[str, Any]]:
+    """Adds what is missing to the database at `owner_url` (owner role, migrated) and returns its people.
+
+    Each person is `{email, password, role, preset?, name, user_id}`.
+    """
+    return asyncio.run(_seed(owner_url))
+
+
+async def _seed(owner_url: str) -> list[dict[str, Any]]:
+    people: list[dict[str, Any]] = json.loads((DATA / "people.json").read_text(encoding="utf-8"))["people"]
+    engine = connect(owner_url, pool_size=1, name="aurum-seed")
+    passwords = Passwords()
+    try:
+        async with transaction(engine) as session:
+            await session.execute(_LOCK)
+            await _add_calendars(session, datetime.now(UTC).year)
+            await _add_sanctions(session)
+            for currency in CURRENCIES:
+                await _add_internal_accounts(session, currency)
+            ids = [await _add_person(session, passwords, person) for person in people]
+    finally:
+        passwords.close()
+        await engine.dispose()
+    return [_described(person, user_id) for person, user_id in zip(people, ids, strict=True)]
+
+
+def _described(person: dict[str, Any], user_id: UUID) -> dict[str, Any]:
+    told: dict[str, Any] = {key: person[key] for key in ("email", "password", "role", "preset") if key in person}
+    return {**told, "name": f"{person['first_name']} {person['last_name']}", "user_id": str(user_id)}
+
+
+async def _add_person(session: AsyncSession, passwords: Passwords, person: dict[str, Any]) -> UUID:
+    known = await find_user(session, person["email"])
+    user_id = known.id if known else await _insert_person(session, passwords, person)
+    opened = {account.currency for account in await accounts_of(session, user_id)}
+    for currency, minor in person.get("money", {}).items():
+        if currency not in opened:
+            account = await open_account(session, user_id, AccountType.CHECKING, currency, f"{currency} account")
+            await _fund(session, account, minor)
+    return user_id
+
+
+async def _insert_person(session: AsyncSession, passwords: Passwords, person: dict[str, Any]) -> UUID:
+    added = await session.execute(
+        text(
+            "INSERT INTO users (email, email_verified_at, password_hash, first_name, last_name, phone, date_of_birth,"
+            " address, role, preset, tier, kyc_status)"
+            " VALUES (:email, now(), :password_hash, :first_name, :last_name, :phone, CAST(:date_of_birth AS date),"
+            " CAST(:address AS jsonb), :role, :preset, :tier, :kyc_status) RETURNING id"
+        ),
+        {
+            "phone": None,
+            "date_of_birth": None,
+            "preset": None,
+            "tier": "standard",
+            "kyc_status": "not_started",
+            **person,
+            "address": json.dumps(person["address"]) if "address" in person else None,
+            "password_hash": await passwords.hash(person["password"]),
+        },
+    )
+    return UUID(str(added.scalar_one()))
+
+
+async def _fund(session: AsyncSession, account: Account, minor: int) -> None:
+    opening = await internal_account(session, InternalPurpose.OPENING, account.currency)
+    await post_one(
+        session,
+        Entry(
+            key=f"opening/{account.account_number}",
+            kind="opening",
+            currency=account.currency,
+            amount_minor=minor,
+            legs=(debit(opening, minor), credit(account.id, minor)),
+            from_account_id=opening,
+            to_account_id=account.id,
+            description="Opening funds",
+        ),
+    )
+
+
+async def _add_internal_accounts(session: AsyncSession, currency: str) -> None:
+    own = {purpose: await internal_account(session, purpose, currency) for purpose in InternalPurpose}
+    minor = to_minor(NOSTRO_FUNDS, currency)
+    nostro, opening = own[InternalPurpose.NOSTRO], own[InternalPurpose.OPENING]
+    # What we keep at the correspondent is an asset: debited, against what the bank was opened with.
+    await post_one(
+        session,
+        Entry(
+            key=f"opening/nostro/{currency}",
+            kind="opening",
+            currency=currency,
+            amount_minor=minor,
+            legs=(debit(nostro, minor), credit(opening, minor)),
+            from_account_id=nostro,
+            to_account_id=opening,
+            description="Opening funds at the correspondent",
+        ),
+    )
+
+
+async def _add_calendars(session: AsyncSession, year: int) -> None:
+    years = range(year - YEARS_BEFORE, year + YEARS_AFTER + 1)
+    days = [
+        {"calendar": calendar, "day": day, "name": name}
+        for calendar, found in (("USD", _fed(years)), ("EUR", _target(years)), ("GBP", _britain(years)))
+        for day, name in found
+    ]
+    await session.execute(
+        text("INSERT INTO calendar_days (calendar, day, name) VALUES (:calendar, :day, :name) ON CONFLICT DO NOTHING"),
+        days,
+    )
+
+
+def _fed(years: range) -> Iterator[tuple[date, str]]:
+    """Days on which Fedwire is closed: a holiday on a Sunday moves to Monday, one on a Saturday does not move."""
+    for day, name in holidays.country_holidays("US", years=years, observed=False).items():
+        moved = day + timedelta(days=1) if day.weekday() == _SUNDAY else day
+        yield moved, name
+
+
+def _target(years: range) -> Iterator[tuple[date, str]]:
+    """Closing days of T2."""
+    yield from holidays.financial_holidays("XECB", years=years).items()
+
+
+def _britain(years: range) -> Iterator[tuple[date, str]]:
+    """Bank holidays in England, on which CHAPS is closed."""
+    yield from holidays.country_holidays("GB", subdiv="ENG", years=years).items()
+
+
+async def _add_sanctions(session: AsyncSession) -> None:
+    listed: dict[str, Any] = json.loads((DATA / "sanctions.json").read_text(encoding="utf-8"))
+    await session.execute(
+        text(
+            "INSERT INTO sanctions_entries (id, list, version, kind, name, aliases, country, bic, program)"
+            " VALUES (:id, :list, :version, :kind, :name, :aliases, :country, :bic, :program)"
+            " ON CONFLICT (id) DO UPDATE SET version = excluded.version, kind = excluded.kind, name = excluded.name,"
+            " aliases = excluded.aliases, country = excluded.country, bic = excluded.bic, program = excluded.program"
+        ),
+        [{"list": listed["list"], "version": listed["version"], "bic": None, **entry} for entry in listed["entries"]],
+    )
