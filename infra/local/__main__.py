@@ -33,7 +33,7 @@ def up(
     """Start the stack and keep it running until SIGTERM or Ctrl-C."""
     try:
         status = Supervisor(data, port=port, ready_file=ready_file, only=only).run()
-    except StackError as error:
+    except (StackError, OSError) as error:
         print(error, file=sys.stderr, flush=True)
         raise typer.Exit(1) from None
     raise typer.Exit(status)

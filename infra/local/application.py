@@ -1,7 +1,6 @@
 """The parts of our own: the API and the worker, with the stack's addresses in their environment."""
 
 import sys
-from collections.abc import Mapping
 from typing import ClassVar
 
 from infra.local.http import answers_ok
@@ -9,19 +8,14 @@ from infra.local.locks import living
 from infra.local.parts import Part
 from infra.local.processes import Launch
 from infra.local.program import Program
-from infra.local.site import REPOSITORY, Site
+from infra.local.site import REPOSITORY
 
 
 class Application(Program):
-    """One process of ours. `overrides` are settings for it alone."""
-
-    def __init__(self, site: Site, overrides: Mapping[str, str]) -> None:
-        """A process at `site` with the caller's environment and `overrides`."""
-        super().__init__(site)
-        self._environment = site.environment(overrides)
+    """One process of ours."""
 
     def _launch(self, *arguments: str) -> Launch:
-        return Launch((sys.executable, *arguments), cwd=REPOSITORY, environment=self._environment)
+        return Launch((sys.executable, *arguments), cwd=REPOSITORY, environment=self.settings)
 
 
 class Api(Application):

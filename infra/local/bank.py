@@ -70,9 +70,8 @@ class Bank(Program):
                         raise StackError(f"The bank refused to open our {currency} account: {answer.text.strip()}")
 
     def clock(self) -> "BankClock":
-        """What keeps this bank's day moving, by the bank hours of the environment."""
-        hours = self.site.environment({})["AURUM_BANK_HOURS"]
-        return BankClock(self.site.bank_url, always=hours == "always")
+        """What keeps this bank's day moving, by the bank hours of the settings."""
+        return BankClock(self.site.bank_url, always=self.settings["AURUM_BANK_HOURS"] == "always")
 
 
 class BankClock:

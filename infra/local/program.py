@@ -2,6 +2,7 @@
 
 import signal
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import ClassVar
 
 from infra.local.parts import Part
@@ -17,9 +18,10 @@ class Program(ABC):
     stop_signal: ClassVar[signal.Signals] = signal.SIGTERM
     stop_seconds: ClassVar[float] = 10.0
 
-    def __init__(self, site: Site) -> None:
-        """A part at the addresses of `site`."""
+    def __init__(self, site: Site, overrides: Mapping[str, str] | None = None) -> None:
+        """A part at the addresses of `site`, with settings (`AURUM_…`) that go before the caller's environment."""
         self.site = site
+        self.settings = site.environment(overrides or {})
 
     @abstractmethod
     def prepare(self) -> Launch:

@@ -1,9 +1,7 @@
 """What the database holds before the API and the worker may start: schema, logins, seeded people."""
 
 import json
-import logging
 import traceback
-from importlib.util import find_spec
 
 import psycopg
 from psycopg import sql
@@ -18,13 +16,9 @@ def prepare_database(site: Site) -> None:
 
     Raises `StackError`; the whole story is then in the folder's `log/schema.log`.
     """
-    found = find_spec("infra.seed")
-    if found is None or found.origin is None:
-        print("schema     waits for infra.seed: nothing migrated yet", flush=True)
-        return
     # Lazily: a start of other parts needs none of it, and importing it takes most of a second.
     from infra.database import migrate  # noqa: PLC0415
-    from infra.seed import seed  # type: ignore[import-not-found]  # noqa: PLC0415
+    from infra.seed import seed  # noqa: PLC0415
 
     try:
         migrate(site.owner_url)
@@ -32,7 +26,6 @@ def prepare_database(site: Site) -> None:
         people = seed(site.owner_url)
     except Exception as error:
         site.folder.log("schema").write_text(traceback.format_exc(), encoding="utf-8")
-        logging.getLogger(__name__).debug("schema", exc_info=True)
         first_line = str(error).strip().split("\n", 1)[0]
         raise StackError(
             f"The database could not be migrated and seeded: {type(error).__name__}: {first_line} "

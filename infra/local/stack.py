@@ -26,6 +26,9 @@ _STOP_ORDER: Final = (
     frozenset({Part.BANK, Part.TEMPORAL}),
     frozenset({Part.DB}),
 )
+_PROGRAMS: Final[Mapping[Part, type[Program]]] = {
+    program.part: program for program in (Postgres, Temporal, Bank, Api, Worker)
+}
 
 
 class Stack:
@@ -71,7 +74,7 @@ class Stack:
     ) -> None:
         """Start parts and return when all of them answer; if one does not, none of them is left running.
 
-        `env` is added to the environment of the API and the worker. When the database, the API or the worker
+        `env` holds settings (`AURUM_…`) that go before those of this process. When the database, the API or the worker
         is among the parts and the database runs, it is migrated and seeded first, unless `migrate` is false.
         `claimed` is called as soon as the parts are this process's to start. Raises `StackError`.
         """
@@ -85,7 +88,7 @@ class Stack:
                 claimed()
             self._site = self._claim_site(wanted)
             for part in wanted:
-                self._running[part] = RunningPart(_program(part, self._site, env or {}), locks[part])
+                self._running[part] = RunningPart(_PROGRAMS[part](self._site, env), locks[part])
             self._start_in_order(wanted, migrate=migrate)
         except BaseException:
             self.stop(wanted)
@@ -109,13 +112,19 @@ class Stack:
                 del self._running[member.part]
 
     def restart(self, part: Part | str, env: Mapping[str, str] | None = None) -> None:
-        """Stop a part if it runs and start it again, with `env` added to its environment."""
+        """Stop a part if it runs and start it again, with the settings `env` before those of this process."""
         self.stop([part])
         self.start([part], env=env, migrate=False)
 
     def kill(self, part: Part | str) -> None:
-        """SIGKILL a part of this stack, as a power cut would, and release it for a new start."""
-        self._running.pop(Part(part)).kill()
+        """SIGKILL a part of this stack, as a power cut would, and release it for a new start.
+
+        Raises `StackError` when this process does not run it.
+        """
+        running = self._running.pop(Part(part), None)
+        if running is None:
+            raise StackError(f"The part {part} is not run by this process.")
+        running.kill()
 
     def kill_processes(self) -> None:
         """SIGKILL every part at once and return without waiting, to cut a stop short. Safe in a handler."""
@@ -158,8 +167,9 @@ class Stack:
         self._start_together([part for part in wanted if part in INFRASTRUCTURE])
         touches_data = Part.DB in wanted or bool(APPLICATION & set(wanted))
         if migrate and touches_data and Part.DB in living(self.folder):
-            with self._reporter.step("schema"):
-                prepare_database(self.site)
+            # In a thread of its own, for it runs an event loop and the caller may be inside one.
+            with self._reporter.step("schema"), ThreadPoolExecutor(max_workers=1) as thread:
+                thread.submit(prepare_database, self.site).result()
         self._start_together([part for part in wanted if part in APPLICATION])
 
     def _start_together(self, parts: Sequence[Part]) -> None:
@@ -181,18 +191,3 @@ class Stack:
                     threads.submit(start, part)
         if failures:
             raise failures[0]
-
-
-_PROGRAMS: Final[Mapping[Part, Callable[[Site], Program]]] = {
-    Part.DB: Postgres,
-    Part.TEMPORAL: Temporal,
-    Part.BANK: Bank,
-}
-
-
-def _program(part: Part, site: Site, overrides: Mapping[str, str]) -> Program:
-    if part is Part.API:
-        return Api(site, overrides)
-    if part is Part.WORKER:
-        return Worker(site, overrides)
-    return _PROGRAMS[part](site)

@@ -37,16 +37,18 @@ class Supervisor:
         Raises `StackError` when the start fails.
         """
         for number in _STOP_SIGNALS:
-            signal.signal(number, self._on_signal)
+            # Under nohup a hang-up is ignored, and stays so.
+            if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, self._on_signal)
         try:
             self._start()
+            return self._watch()
         except StartCancelledError:
             return 0
-        status = self._watch()
-        self._stack.stop()
-        if self._ready_file is not None and _supervisor_in(self._ready_file) == os.getpid():
-            self._ready_file.unlink(missing_ok=True)
-        return status
+        finally:
+            self._stack.stop()
+            if self._ready_file is not None and _supervisor_in(self._ready_file) == os.getpid():
+                self._ready_file.unlink(missing_ok=True)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         del number, frame

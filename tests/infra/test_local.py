@@ -97,6 +97,30 @@ def _killed_and_restarted(data: Path, before: dict[str, Any], part: str) -> Iter
         yield info
 
 
+def test_the_whole_stack_with_its_application_killed(folder: Path) -> None:
+    data = folder / "data"
+    with up(data, ready_file=folder / "all") as whole:
+        before = whole.info()
+        assert set(before["pids"]) == {*Part, "supervisor"}
+        assert {"customer", "admin"} <= {person["role"] for person in before["people"]}
+        for part in ("worker", "api"):
+            os.kill(before["pids"][part], signal.SIGKILL)
+        with (
+            up(data, "--only", "worker", ready_file=folder / "worker") as worker,
+            up(data, "--only", "api", ready_file=folder / "api") as api,
+        ):
+            worker.info()
+            after = api.info()
+            assert addresses(after) == addresses(before)
+            assert after["people"] == before["people"]
+            assert httpx.get(f"{after['api_url']}/ready", trust_env=False, timeout=10).is_success
+            api.signal(signal.SIGTERM)
+            worker.signal(signal.SIGTERM)
+            assert (api.status(), worker.status()) == (0, 0), api.said() + worker.said()
+        whole.signal(signal.SIGTERM)
+        assert whole.status() == 0, whole.said()
+
+
 def test_sigterm_stops_all_and_a_new_start_carries_on(folder: Path) -> None:
     data = folder / "data"
     ready = folder / "ready"
@@ -196,11 +220,12 @@ def test_a_stale_lock_file_of_postgresql_that_names_a_living_stranger(folder: Pa
             assert connection.execute("SHOW fsync").fetchone() == ("on",)
 
 
-def test_a_long_and_relative_folder(folder: Path) -> None:
+def test_a_long_and_relative_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
     relative = "/".join(["a folder with a rather long name"] * 5)
-    ready = folder / "ready"
-    with up(relative, "--only", "db", ready_file=ready, cwd=folder) as running:
-        assert running.info()["mail_dir"] == str(folder / relative / "mail")
+    with Stack(relative) as stack:
+        stack.start([Part.DB], migrate=False)
+        assert stack.info()["mail_dir"] == str(folder / relative / "mail")
 
 
 def test_a_remembered_port_that_was_taken_since_is_replaced(folder: Path) -> None:
