@@ -1,4 +1,4 @@
-"""The wire desk as a whole, with a Temporal server whose time the test skips."""
+"""The wire desk as a whole, on a real Temporal server where a test lets time pass for one process."""
 
 import asyncio
 import shutil
@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -15,7 +16,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client, WorkflowHandle
 from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.testing import WorkflowEnvironment
+from temporalio.testing import TimeSkipper, TimeSkippingConfig, WorkflowEnvironment
 
 import worker
 from infra import temporal
@@ -50,6 +51,7 @@ class Desk:
     parts: worker.Parts
     dispatcher: Dispatcher
     settings: Settings
+    time: TimeSkipper
 
     async def dispatch(self) -> None:
         """Sends what waits in the outbox."""
@@ -79,7 +81,7 @@ class Desk:
 
     async def sent(self, wire_id: UUID) -> None:
         """Waits until the order is in the bank's folder."""
-        await until(lambda: self.count("bank_messages WHERE direction = 'outbound' AND status = 'sent'"), bool)
+        await until(lambda: self.count(f"bank_messages WHERE status = 'sent' AND wire_id = '{wire_id}'"), bool)
 
     async def count(self, what: str) -> int:
         """How many rows there are of `what` (a table, and a condition)."""
@@ -95,6 +97,15 @@ class Desk:
     def process(self, wire_id: UUID) -> WorkflowHandle[Any, WireState]:
         """The process of the wire."""
         return self.client.get_workflow_handle(f"wire/{wire_id}", result_type=WireState)
+
+    async def passes(self, wire_id: UUID, span: timedelta) -> None:
+        """Lets time pass for the wire's process, and for nothing else."""
+        await self.time.fast_forward(self.process(wire_id), span)
+
+    async def passes_until_the_end(self, wire_id: UUID) -> WireState:
+        """Lets time pass for the wire's process until it has ended."""
+        await self.time.fast_forward(self.process(wire_id))
+        return await self.process(wire_id).result()
 
     async def events(self, wire_id: UUID) -> list[str]:
         """The timeline of the wire."""
@@ -119,11 +130,14 @@ def desk_settings(folder: Path, bank: Counterparty, **changes: Any) -> Settings:
 
 
 @pytest.fixture(scope="session")
-async def time_skipping() -> AsyncIterator[WorkflowEnvironment]:
-    """A Temporal server that skips time while a test waits for a result."""
-    path = shutil.which("temporal-test-server", path=str(Path(sys.executable).parent))
-    async with await WorkflowEnvironment.start_time_skipping(
-        test_server_existing_path=path, data_converter=pydantic_data_converter
+async def temporal_server() -> AsyncIterator[WorkflowEnvironment]:
+    """A real Temporal server, allowed to skip the time of single workflows."""
+    path = shutil.which("temporal", path=str(Path(sys.executable).parent))
+    async with await WorkflowEnvironment.start_local(
+        dev_server_existing_path=path,
+        data_converter=pydantic_data_converter,
+        dev_server_log_level="error",
+        dev_server_extra_args=["--dynamic-config-value", "frontend.WorkflowTimeSkippingEnabled=true"],
     ) as environment:
         await temporal.register_search_attributes(environment.client)
         yield environment
@@ -131,7 +145,7 @@ async def time_skipping() -> AsyncIterator[WorkflowEnvironment]:
 
 @pytest.fixture
 async def desk(
-    time_skipping: WorkflowEnvironment,
+    temporal_server: WorkflowEnvironment,
     owner_engine: AsyncEngine,
     api_engine: AsyncEngine,
     worker_engine: AsyncEngine,
@@ -143,17 +157,17 @@ async def desk(
     parts = worker.assemble(settings, worker_engine)
 
     async def connected() -> Client:
-        return time_skipping.client
+        return temporal_server.client
 
     dispatcher = Dispatcher(worker_engine, connected, task_queue=settings.task_queue)
     async with temporal.build_worker(
-        time_skipping.client,
+        temporal_server.client,
         settings,
         workflows=worker.WORKFLOWS,
         activities=parts.activities,
     ):
         yield Desk(
-            client=time_skipping.client,
+            client=temporal_server.client,
             engine=owner_engine,
             api_engine=api_engine,
             people=await make.people(owner_engine),
@@ -161,6 +175,7 @@ async def desk(
             parts=parts,
             dispatcher=dispatcher,
             settings=settings,
+            time=TimeSkipper(temporal_server.client, config=TimeSkippingConfig(enabled=False)),
         )
     await dispatcher.close()
     bank.close()
