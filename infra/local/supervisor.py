@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import Any, Final
@@ -23,12 +24,24 @@ _STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 class Supervisor:
     """One foreground run of a stack, from its start to its stop."""
 
-    def __init__(self, data: Path, *, port: int | None, ready_file: Path | None, only: str | None) -> None:
-        """Raises `StackError` when `only` names no part."""
+    def __init__(
+        self,
+        data: Path,
+        *,
+        port: int | None = None,
+        ready_file: Path | None = None,
+        only: str | None = None,
+        then: Callable[[Stack, Console], int | None] | None = None,
+    ) -> None:
+        """A run over the folder `data`. `then` is called when all is up; a status that it returns ends the run.
+
+        Raises `StackError` when `only` names no part.
+        """
         self._parts = parse_parts(only)
         self._console = Console()
         self._stack = Stack(data, port=port, reporter=reporter(self._console))
         self._ready_file = ready_file.expanduser().resolve() if ready_file else None
+        self._then = then
         self._stop_requests = 0
 
     def run(self) -> int:
@@ -42,7 +55,8 @@ class Supervisor:
                 signal.signal(number, self._on_signal)
         try:
             self._start()
-            return self._watch()
+            status = self._then(self._stack, self._console) if self._then else None
+            return self._watch() if status is None else status
         except StartCancelledError:
             return 0
         finally:
@@ -86,7 +100,7 @@ class Supervisor:
 
     def _greet(self, info: dict[str, Any], seconds: float) -> None:
         lines = {
-            "API": f"{info['api_url']}/docs",
+            "API": f"{info['api_url']}/api/v1",
             "Temporal UI": info["temporal_ui_url"],
             "bank": info["bank_url"],
         }
