@@ -73,9 +73,10 @@ def _inspect(value: Any) -> None:
                 pending += ((part, depth + 1) for part in item)
 
 
-def written_json(value: Any) -> bytes:
+def written_json(value: Any, *, indented: bool = False) -> bytes:
     """`value` (pydantic models and plain Python) as JSON: amounts with all their decimals, moments in UTC with `Z`."""
-    return orjson.dumps(value, default=_plain, option=orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS)
+    layout = orjson.OPT_INDENT_2 if indented else 0
+    return orjson.dumps(value, default=_plain, option=orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS | layout)
 
 
 def _plain(value: Any) -> Any:

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from api import accounts, auth, errors, operations, users, wires
+from api import accounts, auth, documentation, errors, operations, users, wires
 from api.observation import Metrics, Observation
 from api.operations import TemporalLink
 from api.routing import PREFIX
@@ -19,7 +19,7 @@ from infra.temporal import connect as connect_temporal
 from infra.temporal import release_clients
 from infra.tokens import Tokens
 
-ROUTERS = (operations.router, auth.router, users.router, accounts.router, wires.router)
+ROUTERS = (operations.router, documentation.router, auth.router, users.router, accounts.router, wires.router)
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -32,6 +32,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=_lifespan,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,
         openapi_url=f"{PREFIX}/openapi.json",
     )
     app.state.settings = chosen
@@ -40,6 +41,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     for router in ROUTERS:
         app.include_router(router)
     errors.install(app)
+    documentation.describe(app)
     app.add_middleware(Observation, metrics=app.state.metrics)
     return app
 

@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from api import audit, idempotency
 from api.answers import answer, read_json
-from api.errors import UnsupportedMediaType, documented
+from api.errors import BodyTooLarge, UnsupportedMediaType, documented
 from infra.database import transaction
 from models.tables.outbox import has_enqueued
 
@@ -30,7 +30,23 @@ BODY_LIMIT: Final = 1024 * 1024
 
 
 class JsonRequest(Request):
-    """A request whose JSON has no floats. The body was checked by `Route` before FastAPI asks for it."""
+    """A request with a bounded body and no floats in it. `Route` has read it before FastAPI asks for it."""
+
+    async def body(self) -> bytes:
+        """The bytes of the body. Raises `BodyTooLarge`, before reading more than it has to."""
+        if not hasattr(self, "_body"):
+            announced = self.headers.get("content-length", "")
+            if announced.isdecimal() and len(announced) < 20 and int(announced) > BODY_LIMIT:
+                raise BodyTooLarge(f"A body has at most {BODY_LIMIT} bytes")
+            chunks: list[bytes] = []
+            size = 0
+            async for chunk in self.stream():
+                size += len(chunk)
+                if size > BODY_LIMIT:
+                    raise BodyTooLarge(f"A body has at most {BODY_LIMIT} bytes")
+                chunks.append(chunk)
+            self._body = b"".join(chunks)
+        return self._body
 
     async def json(self) -> Any:
         """The body. Raises `Malformed`."""
@@ -74,7 +90,6 @@ def feature(name: str, *, prefix: str | None = None) -> APIRouter:
         prefix=PREFIX + (f"/{name}" if prefix is None else prefix),
         tags=[name],
         route_class=Route,
-        max_body_size=BODY_LIMIT,
     )
 
 

@@ -16,7 +16,8 @@ _SHARED: Final[list[structlog.typing.Processor]] = [
     structlog.stdlib.add_logger_name,
     structlog.stdlib.add_log_level,
     structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
-    structlog.processors.dict_tracebacks,
+    # Without the values of local variables, which hold passwords and people.
+    structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False)),
 ]
 
 

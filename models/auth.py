@@ -115,13 +115,14 @@ def check_password(password: str) -> None:
     folded = password.casefold()
     # "Sunshine2026!" is "sunshine" to whoever tries the common ones first.
     stem = folded.rstrip(string.digits + string.punctuation)
-    if folded in common_passwords() or stem in common_passwords() or _repeats(folded):
+    piece = _repeated_piece(folded)
+    if {folded, stem, piece} & common_passwords() or len(piece) <= len(folded) // 3:
         raise WeakPassword("This password is among those that are tried first; choose one that is your own")
 
 
-def _repeats(text: str) -> bool:
-    # A short piece over and over, such as "abcabcabcabc": its own beginning comes back inside its double.
-    return 0 < (text + text).find(text, 1) <= len(text) // 3
+def _repeated_piece(text: str) -> str:
+    """The shortest piece that `text` is made of by repeating it; `text` itself where there is none."""
+    return text[: (text + text).find(text, 1)]
 
 
 def token_hash(token: str) -> bytes:

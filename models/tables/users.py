@@ -90,5 +90,9 @@ async def add_customer(
 
 
 async def change_user(session: AsyncSession, user_id: UUID, **values: Any) -> None:
-    """Sets columns of a person. The API's role may set those that are a person's own to change."""
-    await session.execute(update(User).where(col(User.id) == user_id).values(**values, updated_at=func.now()))
+    """Sets columns of a person. The API's role may set those that are a person's own to change.
+
+    A `User` that was read before does not know of it: read it again.
+    """
+    change = update(User).where(col(User.id) == user_id).values(**values, updated_at=func.now())
+    await session.execute(change, execution_options={"synchronize_session": False})

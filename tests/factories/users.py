@@ -63,4 +63,4 @@ async def add_customer(owner: AsyncEngine, *, kyc_status: str = "approved", **co
 
 async def add_officer(owner: AsyncEngine, preset: str = "compliance_officer", **columns: object) -> Person:
     """Somebody of the bank's staff."""
-    return await _add(owner, "admin", preset, columns)
+    return await _add(owner, "super_admin" if preset == "super_admin" else "admin", preset, columns)
