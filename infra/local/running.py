@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+import httpx
+
 from infra.local.bank import Bank, BankClock
 from infra.local.locks import PartLock, Phase
 from infra.local.parts import Part, StackError, StartCancelledError
@@ -71,7 +73,10 @@ class RunningPart:
             if cancelled():
                 raise StartCancelledError("The start was cancelled.")
             time.sleep(_POLL_SECONDS)
-        self._program.settle()
+        try:
+            self._program.settle()
+        except httpx.HTTPError as error:
+            raise StackError(f"The part {self.part} answered, but could not be set up: {error}") from error
         if isinstance(self._program, Bank):
             self._clock = self._program.clock()
             self._clock.start()

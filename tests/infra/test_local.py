@@ -20,6 +20,7 @@ from infra.local.locks import PartLock, Phase
 from infra.local.parts import Part, StackError
 from infra.local.processes import Child, Launch
 from infra.local.stack import Stack
+from models.search_attributes import SEARCH_ATTRIBUTES
 from tests.infra.local_runs import INFRASTRUCTURE, gone, until, up
 
 FIELDS = {
@@ -237,6 +238,17 @@ def test_a_remembered_port_that_was_taken_since_is_replaced(folder: Path) -> Non
             stack.start([Part.BANK])
             assert stack.site.ports["bank"] != before
             assert stack.site.ports["db"] == Stack(folder)._claim_site(()).ports["db"]
+
+
+def test_a_search_attribute_that_came_later_is_registered(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Stack(folder) as stack:
+        for later in ({}, {"CameLater": "KeywordList"}):
+            monkeypatch.setattr("infra.local.temporal.SEARCH_ATTRIBUTES", {**SEARCH_ATTRIBUTES, **later})
+            stack.restart(Part.TEMPORAL)
+        answer = httpx.get(
+            f"{stack.site.temporal_http_url}/cluster/namespaces/default/search-attributes", trust_env=False
+        )
+        assert {*SEARCH_ATTRIBUTES, "CameLater"} <= answer.json()["customAttributes"].keys()
 
 
 def test_parts_outlive_the_thread_that_started_them(folder: Path) -> None:
