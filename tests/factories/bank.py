@@ -68,3 +68,39 @@ def instruction(number: int = 1, **changes: Any) -> PaymentInstruction:
         "creditor_agent": Party(name="Commerzbank", bic="COBADEFF"),
     }
     return PaymentInstruction(**facts | changes)
+
+
+# A message of a bank, put together from strings on purpose: our readers are not to be tested by our own writers.
+HEADER = "<GrpHdr><MsgId>BANK-1</MsgId><CreDtTm>2026-11-20T10:00:00Z</CreDtTm></GrpHdr>"
+
+
+def document(message_type: str, body: str) -> bytes:
+    """A message of that type, by the markup inside its document."""
+    return f'<Document xmlns="urn:iso:std:iso:20022:tech:xsd:{message_type}">{body}</Document>'.encode()
+
+
+def interbank_report(transaction: str, group: str = "") -> bytes:
+    """A pacs.002 about one payment."""
+    return document(
+        "pacs.002.001.10", f"<FIToFIPmtStsRpt>{HEADER}{group}<TxInfAndSts>{transaction}</TxInfAndSts></FIToFIPmtStsRpt>"
+    )
+
+
+def customer_report(rest: str, version: str = "10") -> bytes:
+    """A pain.002."""
+    return document(f"pain.002.001.{version}", f"<CstmrPmtStsRpt>{HEADER}{rest}</CstmrPmtStsRpt>")
+
+
+def notification(entry: str, version: str = "08") -> bytes:
+    """A camt.054 about the account 900100."""
+    account = "<Acct><Id><Othr><Id>900100</Id></Othr></Id></Acct>"
+    body = f"<BkToCstmrDbtCdtNtfctn>{HEADER}<Ntfctn><Id>1</Id>{account}{entry}</Ntfctn></BkToCstmrDbtCdtNtfctn>"
+    return document(f"camt.054.001.{version}", body)
+
+
+def entry(direction: str, *, status: str = "<Cd>BOOK</Cd>", more: str = "", details: str = "") -> str:
+    """10.00 USD on one side of an account."""
+    return (
+        f'<Ntry><Amt Ccy="USD">10.00</Amt><CdtDbtInd>{direction}</CdtDbtInd>{more}<Sts>{status}</Sts>'
+        f"<BookgDt><DtTm>2026-11-20T23:59:00-05:00</DtTm></BookgDt><AcctSvcrRef>REF-1</AcctSvcrRef>{details}</Ntry>"
+    )

@@ -1,13 +1,13 @@
 """A running mock-bank between two folders: a counterparty that we did not write."""
 
 import asyncio
-import socket
+import re
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +23,11 @@ DEADLINE_SECONDS = 20.0
 
 @dataclass(frozen=True)
 class MockBank:
-    """Its address, and our end of the channel to it."""
+    """Its address, our end of the channel to it, and what came through it so far."""
 
     http: httpx.Client
     channel: FolderChannel
+    received: list[ParsedMessage] = field(default_factory=list)
 
     def open_account(self, *, iban: str = OUR_NOSTRO, currency: str = "USD", **facts: Any) -> None:
         """An account of ours, with 10 million of its currency's cents."""
@@ -44,12 +45,11 @@ class MockBank:
         self.http.post("/_mock/advance", params={"days": days}).raise_for_status()
 
     async def messages(self) -> list[ParsedMessage]:
-        """What the bank has sent since the last look, read and put away."""
-        read = []
+        """What the bank has sent so far, in its order. New files are read and put away."""
         for name in await self.channel.waiting():
-            read.append(read_answers(await self.channel.read(name)))
+            self.received.append(read_answers(await self.channel.read(name)))
             await self.channel.archive(name)
-        return read
+        return self.received
 
     async def answer(self, kind: AnswerKind, message_type: str) -> BankAnswer:
         """The first answer of that kind in a message of that type; waits for it."""
@@ -65,34 +65,27 @@ class MockBank:
 
 @contextmanager
 def mock_bank(folder: Path) -> Iterator[MockBank]:
-    """mock-bank as a process of its own, over `folder`/outbox and `folder`/inbox."""
-    outbox, inbox = folder / "outbox", folder / "inbox"
+    """mock-bank as a process of its own, over `folder`/outbox and `folder`/inbox, on a port that it chooses."""
+    outbox, inbox, log = folder / "outbox", folder / "inbox", folder / "mock-bank.log"
     outbox.mkdir()
     inbox.mkdir()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "mockbank", "--quiet", "--port", str(port), "--clock", OPENS_AT]
+    command = [sys.executable, "-m", "mockbank", "--port", "0", "--clock", OPENS_AT]
     # Its own look into the folder comes every hour: the tests ask for one when there is something to see.
     command += ["--drop-dir", str(outbox), "--drop-settle-ms", "0", "--drop-interval-ms", "3600000"]
     command += ["--pickup-dir", str(inbox)]
-    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+    with log.open("wb") as errors, subprocess.Popen(command, stderr=errors) as process:
         try:
-            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=DEADLINE_SECONDS) as http:
-                _wait_for(process, http)
+            with httpx.Client(base_url=_address(process, log), timeout=DEADLINE_SECONDS) as http:
                 yield MockBank(http, FolderChannel(outbox, inbox))
         finally:
             process.terminate()
             process.wait(DEADLINE_SECONDS)
 
 
-def _wait_for(process: subprocess.Popen[bytes], http: httpx.Client) -> None:
+def _address(process: subprocess.Popen[bytes], log: Path) -> str:
     give_up = time.monotonic() + DEADLINE_SECONDS
     while time.monotonic() < give_up and process.poll() is None:
-        try:
-            http.get("/_mock/health").raise_for_status()
-        except httpx.TransportError:
-            time.sleep(0.02)
-        else:
-            return
-    raise AssertionError("mock-bank did not start")
+        if said := re.search(r"listening on (http://127\.0\.0\.1:[0-9]+)/", log.read_text()):
+            return said.group(1)
+        time.sleep(0.01)
+    raise AssertionError(f"mock-bank did not start: {log.read_text()}")

@@ -67,8 +67,7 @@ def _entries(report: Part, *, statement: bool) -> list[BankAnswer]:
         alone = len(payments) < 2
         # An entry without details is still money that moved; a person has to see it.
         answers += [
-            _answer(account, entry, payment, alone=alone, statement=statement)
-            for payment in payments or [entry]
+            _answer(account, entry, payment, alone=alone, statement=statement) for payment in payments or [entry]
         ]
     return answers
 

@@ -16,11 +16,12 @@ cannot be read. Both are safe to repeat. Nothing is ever overwritten or deleted.
 
 import asyncio
 import errno
+import fcntl
 import os
 import re
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from secrets import token_hex
@@ -148,9 +149,7 @@ def _stage(staging: Path, name: str, content: bytes) -> None:
 
 
 def _write(folder: int, name: str, content: bytes) -> None:
-    descriptor = os.open(
-        name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode=0o640, dir_fd=folder
-    )
+    descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode=0o640, dir_fd=folder)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
         file.flush()
@@ -231,18 +230,26 @@ def _read(folder: Path, name: str) -> bytes:
 
 
 def _put_away(inbox: Path, to: Path, name: str, wanted: str) -> str:
-    """Move without ever overwriting: a link under a free name first, then the old name goes."""
     with _folder(inbox) as source, _folder(to) as target:
+        # One at a time, so that a name found free stays free; the lock ends with the descriptor.
+        fcntl.flock(source, fcntl.LOCK_EX)
         if not _is_plain_file(source, name):
-            if _is_plain_file(target, wanted):
+            if _is_taken(target, wanted):
                 return wanted
             raise FileNotFoundError(errno.ENOENT, "neither waiting nor put away", name)
-        kept = next(free for free in _names(wanted) if _linked(source, name, target, free))
+        kept = next(free for free in _names(wanted) if not _is_taken(target, free))
+        os.rename(name, kept, src_dir_fd=source, dst_dir_fd=target)
         os.fsync(target)
-        with suppress(FileNotFoundError):
-            os.unlink(name, dir_fd=source)
         os.fsync(source)
         return kept
+
+
+def _is_taken(folder: int, name: str) -> bool:
+    try:
+        os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _names(wanted: str) -> Iterator[str]:
@@ -253,14 +260,3 @@ def _names(wanted: str) -> Iterator[str]:
     stem = path.stem if len(os.fsencode(wanted)) <= 240 else path.stem[:50]
     for number in count(1):
         yield f"{stem}-{number}{path.suffix}"
-
-
-def _linked(source: int, name: str, target: int, free: str) -> bool:
-    """Whether `name` is now `free` in the target as well, by this call or by one that a crash cut short."""
-    try:
-        os.link(name, free, src_dir_fd=source, dst_dir_fd=target, follow_symlinks=False)
-    except FileExistsError:
-        ours = os.stat(name, dir_fd=source, follow_symlinks=False)
-        theirs = os.stat(free, dir_fd=target, follow_symlinks=False)
-        return os.path.samestat(ours, theirs)
-    return True

@@ -1,4 +1,3 @@
-# ruff: noqa: RUF001 the tables are about characters that look like others
 """From what a customer wrote to the SWIFT x-set, the characters that every bank on the way can carry.
 
 The x-set is `a-z A-Z 0-9 / - ? : ( ) . , ' +` and the space. The order in which a character is tried:
@@ -53,9 +52,7 @@ def in_x_set(text: str, limit: int) -> str:
     letter and no digit is left: a row of full stops would tell the receiver nothing.
     """
     shouted = text == text.upper()
-    written = "".join(
-        _carried(character, shouted=shouted) for character in unicodedata.normalize("NFC", text)
-    )
+    written = "".join(_carried(character, shouted=shouted) for character in unicodedata.normalize("NFC", text))
     cut = " ".join(written.split())[:limit].rstrip()
     return cut if any(character.isalnum() for character in cut) else ""
 

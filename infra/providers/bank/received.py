@@ -19,8 +19,9 @@ from models.errors import InvalidAmount, UnknownCurrency
 from models.money import to_minor
 
 MAX_BYTES: Final = 10 * 1024 * 1024
-# A day's statement of 10 MB has some 400,000 tags; ten megabytes of nothing but tags have six times as many.
-MAX_MARKUP: Final = 600_000
+# A statement of 10 MB has some 400,000 tags and 50,000 attributes; as many bytes of nothing but markup have millions.
+MAX_TAGS: Final = 600_000
+MAX_ATTRIBUTES: Final = 200_000
 
 _DECLARED = re.compile(rb"""^\s*<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z0-9._\-]+)["']""")
 _MESSAGE_TYPE = re.compile(r"[a-z]{4}\.[0-9]{3}\.[0-9]{3}\.[0-9]{2}")
@@ -37,16 +38,14 @@ def document_in(content: bytes) -> tuple[str, "Part"]:
     root = _tree(content)
     documents = [root] if _name(root) == "Document" else root.findall(".//{*}Document")
     if not documents:
-        raise UnreadableMessage(f"there is no ISO 20022 document in it; the file is a {_shown(_name(root))}")
+        raise UnreadableMessage(f"it is no ISO 20022 message: its root element is {_shown(_name(root))}")
     if len(documents) > 1:
         raise UnreadableMessage(f"there are {len(documents)} documents in it; a file holds one message")
     document = documents[0]
     namespace = etree.QName(document).namespace or ""
     message_type = namespace.removeprefix(NAMESPACE)
     if message_type == namespace or not _MESSAGE_TYPE.fullmatch(message_type):
-        raise UnreadableMessage(
-            f"its namespace is {_shown(namespace) or 'missing'}, which is no ISO 20022 message"
-        )
+        raise UnreadableMessage(f"its namespace is {_shown(namespace) or 'missing'}, which is no ISO 20022 message")
     for element in document.iter():
         if etree.QName(element).namespace != namespace and not _is_supplement(element):
             raise UnreadableMessage(f"{_shown(_name(element))} is in another namespace than {message_type}")
@@ -64,12 +63,10 @@ def _tree(content: bytes) -> etree._Element:
         raise UnreadableMessage(f"the file is not UTF-8: byte {problem.start} cannot be") from None
     declared = _DECLARED.match(content.removeprefix(b"\xef\xbb\xbf"))
     if declared and declared.group(1).lower() not in {b"utf-8", b"us-ascii", b"ascii"}:
-        raise UnreadableMessage(
-            f"the file says its encoding is {declared.group(1).decode()}; ISO 20022 is UTF-8"
-        )
+        raise UnreadableMessage(f"the file says its encoding is {declared.group(1).decode()}; ISO 20022 is UTF-8")
     if b"<!DOCTYPE" in content or b"<!ENTITY" in content:
         raise UnreadableMessage("the file has a document type definition; ISO 20022 files have none")
-    if content.count(b"<") > MAX_MARKUP or content.count(b"=") > MAX_MARKUP:
+    if content.count(b"<") > MAX_TAGS or content.count(b"=") > MAX_ATTRIBUTES:
         raise UnreadableMessage("the file holds more markup than a message of its size can have")
     parser = etree.XMLParser(
         resolve_entities=False,
@@ -96,6 +93,7 @@ def _is_supplement(element: etree._Element) -> bool:
 
 def _shown(text: str) -> str:
     """What a stranger wrote, short enough for a sentence."""
+    text = " ".join(text.split())
     return text if len(text) <= 120 else text[:120] + "…"
 
 
@@ -114,9 +112,7 @@ class Part:
     def parts(self, path: str) -> list["Part"]:
         """Every element at `path`, in the order of the message."""
         found = self.element.findall(self._qualified(path))
-        return [
-            Part(element, f"{self.path}/{path}[{number}]") for number, element in enumerate(found, start=1)
-        ]
+        return [Part(element, f"{self.path}/{path}[{number}]") for number, element in enumerate(found, start=1)]
 
     def needed(self, path: str) -> "Part":
         """As `part`. Raises `UnreadableMessage` where there is none."""
