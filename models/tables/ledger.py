@@ -5,6 +5,7 @@ the bank runs as may insert postings or change a balance.
 """
 
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any, Final
 from uuid import UUID
 
@@ -25,6 +26,7 @@ from models.ledger import (
     Entry,
     Hold,
     InternalPurpose,
+    Leg,
     Outcome,
     PostedEntry,
     refusal,
@@ -34,7 +36,8 @@ from models.money import exponent
 
 _POST: Final = text(
     "SELECT entry_ord, transaction_id, outcome"
-    " FROM ledger_post(CAST(:batch AS json), CAST(:accounts AS uuid[]), CAST(:amounts AS bigint[]))"
+    " FROM ledger_post(CAST(:batch AS json), CAST(:accounts AS uuid[]), CAST(:places AS integer[]),"
+    " CAST(:amounts AS bigint[]))"
 )
 _OFTEN_EMPTY: Final = (
     "from_account_id",
@@ -51,14 +54,13 @@ _OFTEN_EMPTY: Final = (
 
 
 def encode(entries: Sequence[Entry]) -> dict[str, str]:
-    """`entries` as the arguments of `ledger_post`, by the names `batch`, `accounts` and `amounts`.
+    """`entries` as the arguments of `ledger_post`, by the names `batch`, `accounts`, `places`, `amounts`.
 
-    What an entry leaves empty is left out, and the legs of all entries stand in two array literals: the
-    database spends less time on reading both than on one JSON document (decision 0003).
+    What an entry leaves empty is left out, and the legs stand in array literals, by the place of their
+    account in the sorted list: the database spends less time on those than on JSON (decision 0003).
     """
     rows: list[dict[str, Any]] = []
-    accounts: list[UUID] = []
-    amounts: list[int] = []
+    legs: list[Leg] = []
     for entry in entries:
         row = {
             "id": entry.id,
@@ -74,10 +76,16 @@ def encode(entries: Sequence[Entry]) -> dict[str, str]:
             if value:
                 row[name] = value
         rows.append(row)
-        for leg in entry.legs:
-            accounts.append(leg.account_id)
-            amounts.append(leg.amount_minor)
-    return {"batch": orjson.dumps(rows).decode(), "accounts": _array(accounts), "amounts": _array(amounts)}
+        legs += entry.legs
+    # By number: UUID's own comparison is written in Python, and gives the same order.
+    accounts = sorted({leg.account_id for leg in legs}, key=attrgetter("int"))
+    places = {account: place for place, account in enumerate(accounts, start=1)}
+    return {
+        "batch": orjson.dumps(rows).decode(),
+        "accounts": _array(accounts),
+        "places": _array([places[leg.account_id] for leg in legs]),
+        "amounts": _array([leg.amount_minor for leg in legs]),
+    }
 
 
 def _array(values: Sequence[UUID] | Sequence[int]) -> str:

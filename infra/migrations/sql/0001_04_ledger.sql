@@ -5,24 +5,28 @@ CREATE TABLE transactions (
     transaction_type text NOT NULL,
     from_account_id  uuid,
     to_account_id    uuid,
-    amount_minor     bigint NOT NULL CHECK (amount_minor > 0),
+    amount_minor     bigint NOT NULL,
     currency         text NOT NULL,
     exponent         smallint NOT NULL,
     amount           numeric GENERATED ALWAYS AS (round(amount_minor / 10::numeric ^ exponent::numeric, exponent::integer)) VIRTUAL,
     exchange_rate    numeric,
-    fee_minor        bigint NOT NULL DEFAULT 0 CHECK (fee_minor >= 0),
+    fee_minor        bigint NOT NULL DEFAULT 0,
     fee              numeric GENERATED ALWAYS AS (round(fee_minor / 10::numeric ^ exponent::numeric, exponent::integer)) VIRTUAL,
-    status           text NOT NULL DEFAULT 'completed'
-        CHECK (status IN ('pending', 'completed', 'failed', 'cancelled', 'reversed')),
+    status           text NOT NULL DEFAULT 'completed',
     description      text NOT NULL DEFAULT '',
     category         text,
     metadata         jsonb NOT NULL DEFAULT '{}',
     value_date       date NOT NULL DEFAULT current_date,
     reversal_of      uuid REFERENCES transactions,
-    idempotency_key  text NOT NULL UNIQUE CHECK (length(idempotency_key) BETWEEN 1 AND 200),
-    content_hash     bytea NOT NULL CHECK (length(content_hash) = 32),
+    idempotency_key  text NOT NULL UNIQUE,
+    content_hash     bytea NOT NULL,
     processed_at     timestamptz NOT NULL DEFAULT now(),
-    created_at       timestamptz NOT NULL DEFAULT now()
+    created_at       timestamptz NOT NULL DEFAULT now(),
+    -- One constraint on purpose; see accounts_well_formed.
+    CONSTRAINT transactions_well_formed CHECK (
+        amount_minor > 0 AND fee_minor >= 0
+        AND status IN ('pending', 'completed', 'failed', 'cancelled', 'reversed')
+        AND length(idempotency_key) BETWEEN 1 AND 200 AND length(content_hash) = 32)
 );
 
 -- No foreign keys: one to accounts would lock the row of the bank's own accounts on every entry, and one to transactions
@@ -30,17 +34,18 @@ CREATE TABLE transactions (
 -- below sees to the journal's header for every writer, and nobody can delete one.
 CREATE TABLE postings (
     transaction_id      uuid NOT NULL,
-    leg                 smallint NOT NULL CHECK (leg > 0),
+    leg                 smallint NOT NULL,
     account_id          uuid NOT NULL,
     currency            text NOT NULL,
-    amount_minor        bigint NOT NULL CHECK (amount_minor <> 0),
+    amount_minor        bigint NOT NULL,
     balance_after_minor bigint,
     account_version     bigint,
     created_at          timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (transaction_id, leg),
     -- A lost update would give two postings the same version of their account, and is refused here.
     CONSTRAINT postings_no_lost_update UNIQUE (account_id, account_version),
-    CONSTRAINT postings_balance_has_version CHECK ((balance_after_minor IS NULL) = (account_version IS NULL))
+    CONSTRAINT postings_well_formed CHECK (
+        leg > 0 AND amount_minor <> 0 AND (balance_after_minor IS NULL) = (account_version IS NULL))
 );
 
 -- Legs sum to zero per entry and currency, and stand under a header. Checked once per statement over the rows it
@@ -83,22 +88,25 @@ CREATE TYPE ledger_entry AS (
     value_date date, reversal_of uuid, captures uuid, on_behalf_of uuid
 );
 
--- The one writer of the ledger. Takes a batch of entries (a JSON array of ledger_entry) and the legs of all of them,
--- one entry's after the other's, and gives each entry its own outcome:
+-- The one writer of the ledger. Takes a batch of entries (a JSON array of ledger_entry); the accounts they touch, each
+-- once and in ascending order; and the legs, one entry's after the other's, as the position of their account in that
+-- list and their amount. Gives each entry its own outcome:
 --   posted, replayed (same key and content: the stored entry), or a refusal: idempotency_conflict, account_not_found,
 --   currency_mismatch, unbalanced, not_permitted, hold_not_open, account_unusable, insufficient_funds.
 -- Entries count in their order. A refused one leaves no trace, and the others of its batch are not disturbed.
 --
--- Locks come first: accounts in id order, then holds in id order. What is read after that cannot change, so the batch
--- is worked out in arrays, entry by entry, and each table is then written once (decision 0003). The bank's own
--- unchecked accounts are neither locked nor changed.
-CREATE FUNCTION ledger_post(batch json, leg_accounts uuid[], leg_amounts bigint[])
+-- Locks come first: accounts in id order, then holds in id order. What is read with and after them cannot change, so
+-- the batch is worked out in arrays, entry by entry, and each table is then written once (decision 0003). The bank's
+-- own unchecked accounts are neither locked nor changed.
+CREATE FUNCTION ledger_post(batch json, touched uuid[], leg_places integer[], leg_amounts bigint[])
     RETURNS TABLE (entry_ord bigint, transaction_id uuid, outcome text)
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, app, pg_temp
     SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
-    trusted constant boolean := session_user <> 'aurum_api';
-    asking  constant uuid := app.user_id();
+    trusted  constant boolean := session_user <> 'aurum_api';
+    asking   constant uuid := app.user_id();
+    refusals constant text[] := ARRAY['account_not_found', 'currency_mismatch', 'unbalanced', 'not_permitted',
+                                      'hold_not_open', 'account_unusable', 'insufficient_funds'];
 
     -- By entry. `booked` is the transaction it stands in, `exponents` is set for what this call books.
     entries   ledger_entry[];
@@ -107,19 +115,20 @@ DECLARE
     booked    uuid[];
     exponents smallint[];
 
-    -- By account, in id order. Unchecked ones have neither floor, balance nor version here.
+    -- By account, in the order of `touched`. Unchecked ones have neither row, floor, balance nor version here.
     ids        uuid[];
     owners     uuid[];
     statuses   text[];
     currencies text[];
     decimals   smallint[];
+    row_of     tid[];
     balances   bigint[];
     holdings   bigint[];
     floors     bigint[];
     versions   bigint[];
+    found      bigint[]; -- the versions before this batch
 
-    -- By leg. `places` is the position of its account in the arrays above.
-    places       integer[];
+    -- By leg.
     leg_entries  uuid[];
     leg_numbers  smallint[];
     leg_balances bigint[];
@@ -131,21 +140,18 @@ DECLARE
     hold_minor  bigint[];
     hold_spent  boolean[];
 
-    entry            ledger_entry;
-    stored           record;
-    legs_announced   bigint;
-    first            integer;
-    last             integer := 0;
-    place            integer;
-    hold             integer;
-    total            bigint;
-    missing          boolean;
-    foreign_currency boolean;
-    foreign_debit    boolean;
-    debits_held      boolean;
-    closed           boolean;
-    frozen           boolean;
-    verdict          text;
+    entry          ledger_entry;
+    stored         record;
+    legs_announced bigint;
+    first          integer;
+    last           integer := 0;
+    customer       uuid;
+    place          integer;
+    hold           integer;
+    amount         bigint;
+    total          bigint;
+    fault          integer;
+    written        bigint;
 BEGIN
     SELECT array_agg(e), array_agg(e.key), array_agg(e.captures) FILTER (WHERE e.captures IS NOT NULL),
            sum(CASE WHEN e.legs > 0 THEN e.legs END)
@@ -153,27 +159,37 @@ BEGIN
     IF entries IS NULL THEN
         RETURN;
     END IF;
-    IF legs_announced IS DISTINCT FROM cardinality(leg_accounts) OR legs_announced <> cardinality(leg_amounts)
-        OR array_position(leg_amounts, NULL) IS NOT NULL THEN
+    IF legs_announced IS DISTINCT FROM cardinality(leg_places) OR legs_announced <> cardinality(leg_amounts)
+        OR array_position(leg_amounts, NULL) IS NOT NULL OR array_position(touched, NULL) IS NOT NULL THEN
         RAISE EXCEPTION 'the legs of the batch are not those its entries announce' USING ERRCODE = 'AU102';
     END IF;
+    FOR k IN 2 .. cardinality(touched) LOOP
+        IF touched[k] <= touched[k - 1] THEN
+            RAISE EXCEPTION 'the accounts of the batch are not in ascending order' USING ERRCODE = 'AU102';
+        END IF;
+    END LOOP;
 
-    PERFORM FROM accounts a WHERE a.id = ANY (leg_accounts) AND a.floor_minor IS NOT NULL
-        ORDER BY a.id FOR NO KEY UPDATE;
+    SELECT array_agg(s.id), array_agg(s.user_id), array_agg(s.status), array_agg(s.currency), array_agg(s.exponent),
+           array_agg(s.row_id), array_agg(s.posted_minor), array_agg(s.held_minor), array_agg(s.floor_minor),
+           array_agg(s.version)
+        INTO ids, owners, statuses, currencies, decimals, row_of, balances, holdings, floors, versions
+        FROM (
+            SELECT c.* FROM (
+                SELECT a.id, a.user_id, a.status, a.currency, a.exponent, a.ctid AS row_id, a.posted_minor, a.held_minor,
+                       a.floor_minor, a.version
+                FROM accounts a WHERE a.id = ANY (touched) AND a.floor_minor IS NOT NULL
+                ORDER BY a.id FOR NO KEY UPDATE) c
+            UNION ALL
+            SELECT a.id, a.user_id, a.status, a.currency, a.exponent, NULL, NULL, NULL, NULL, NULL
+            FROM accounts a WHERE a.id = ANY (touched) AND a.floor_minor IS NULL
+            ORDER BY 1) s;
+    IF cardinality(ids) IS DISTINCT FROM cardinality(touched) THEN
+        -- Some account does not exist: the positions are looked up again in what does.
+        SELECT array_agg(array_position(ids, touched[u.place]) ORDER BY u.n) INTO leg_places
+            FROM unnest(leg_places) WITH ORDINALITY u(place, n);
+    END IF;
     IF hold_ids IS NOT NULL THEN
         PERFORM FROM holds x WHERE x.id = ANY (hold_ids) ORDER BY x.id FOR UPDATE;
-    END IF;
-
-    SELECT array_agg(l.place ORDER BY l.n) INTO places FROM (
-        SELECT u.n, dense_rank() OVER (ORDER BY u.id) AS place FROM unnest(leg_accounts) WITH ORDINALITY u(id, n)) l;
-    SELECT array_agg(s.id), array_agg(s.user_id), array_agg(s.status), array_agg(s.currency), array_agg(s.exponent),
-           array_agg(CASE WHEN s.floor_minor IS NOT NULL THEN s.posted_minor END), array_agg(s.held_minor),
-           array_agg(s.floor_minor), array_agg(CASE WHEN s.floor_minor IS NOT NULL THEN s.version END)
-        INTO ids, owners, statuses, currencies, decimals, balances, holdings, floors, versions
-        FROM (SELECT w.id, a.user_id, a.status, a.currency, a.exponent, a.posted_minor, a.held_minor, a.floor_minor, a.version
-              FROM (SELECT DISTINCT u.id FROM unnest(leg_accounts) u(id)) w LEFT JOIN accounts a ON a.id = w.id
-              ORDER BY w.id) s;
-    IF hold_ids IS NOT NULL THEN
         SELECT array_agg(x.id), array_agg(array_position(ids, x.account_id)), array_agg(x.amount_minor),
                array_agg(x.status <> 'open')
             INTO hold_ids, hold_places, hold_minor, hold_spent FROM holds x WHERE x.id = ANY (hold_ids);
@@ -182,9 +198,10 @@ BEGIN
     outcomes := array_fill(NULL::text, ARRAY[cardinality(entries)]);
     booked := array_fill(NULL::uuid, ARRAY[cardinality(entries)]);
     exponents := array_fill(NULL::smallint, ARRAY[cardinality(entries)]);
-    leg_entries := array_fill(NULL::uuid, ARRAY[cardinality(leg_accounts)]);
-    leg_numbers := array_fill(NULL::smallint, ARRAY[cardinality(leg_accounts)]);
-    leg_balances := array_fill(NULL::bigint, ARRAY[cardinality(leg_accounts)]);
+    found := versions;
+    leg_entries := array_fill(NULL::uuid, ARRAY[cardinality(leg_places)]);
+    leg_numbers := array_fill(NULL::smallint, ARRAY[cardinality(leg_places)]);
+    leg_balances := array_fill(NULL::bigint, ARRAY[cardinality(leg_places)]);
     leg_versions := leg_balances;
 
     FOR stored IN SELECT u.n, t.id, t.content_hash FROM unnest(keys) WITH ORDINALITY u(key, n)
@@ -203,69 +220,64 @@ BEGIN
         first := last + 1;
         last := last + entry.legs;
         CONTINUE WHEN outcomes[i] IS NOT NULL;
+        customer := entry.on_behalf_of;
         hold := array_position(hold_ids, entry.captures);
         total := 0;
-        missing := false;
-        foreign_currency := false;
-        foreign_debit := false;
-        debits_held := false;
-        closed := false;
-        frozen := false;
+        fault := NULL; -- the first of `refusals` that applies
 
         FOR j IN first .. last LOOP
-            place := places[j];
-            IF leg_amounts[j] < 0 THEN
-                IF entry.on_behalf_of IS NOT NULL AND entry.on_behalf_of IS DISTINCT FROM owners[place] THEN
-                    foreign_debit := true;
-                END IF;
-                IF statuses[place] = 'frozen' THEN
-                    frozen := true;
-                END IF;
-                IF place = hold_places[hold] THEN
-                    debits_held := true;
-                END IF;
-            END IF;
-            IF statuses[place] = 'closed' THEN
-                closed := true;
-            END IF;
-            IF currencies[place] <> entry.currency THEN
-                foreign_currency := true;
-            END IF;
-            IF statuses[place] IS NULL THEN
-                missing := true;
-            END IF;
-            total := total + leg_amounts[j];
-            balances[place] := balances[place] + leg_amounts[j];
+            place := leg_places[j];
+            amount := leg_amounts[j];
+            total := total + amount;
+            balances[place] := balances[place] + amount;
             versions[place] := versions[place] + 1;
             leg_balances[j] := balances[place];
             leg_versions[j] := versions[place];
             leg_numbers[j] := j - first + 1;
             leg_entries[j] := entry.id;
+            IF statuses[place] IS DISTINCT FROM 'active' THEN
+                fault := least(fault, CASE
+                    WHEN statuses[place] IS NULL THEN 1
+                    WHEN statuses[place] = 'closed' OR amount < 0 AND customer IS NOT NULL AND entry.captures IS NULL THEN 6
+                END);
+            END IF;
+            IF currencies[place] <> entry.currency THEN
+                fault := least(fault, 2);
+            END IF;
+            IF amount < 0 AND customer IS DISTINCT FROM owners[place] AND customer IS NOT NULL THEN
+                fault := least(fault, 4);
+            END IF;
         END LOOP;
-        verdict := CASE
-            WHEN missing THEN 'account_not_found'
-            WHEN foreign_currency THEN 'currency_mismatch'
-            WHEN total <> 0 THEN 'unbalanced'
-            WHEN NOT trusted AND (entry.on_behalf_of IS NULL OR entry.on_behalf_of <> asking
-                OR entry.captures IS NOT NULL OR entry.reversal_of IS NOT NULL) THEN 'not_permitted'
-            WHEN foreign_debit THEN 'not_permitted'
-            WHEN entry.captures IS NOT NULL AND (hold_spent[hold] OR NOT debits_held) THEN 'hold_not_open'
-            WHEN closed OR frozen AND entry.captures IS NULL AND entry.on_behalf_of IS NOT NULL THEN 'account_unusable'
-        END;
+        IF total <> 0 THEN
+            fault := least(fault, 3);
+        END IF;
+        IF NOT trusted AND (customer IS NULL OR customer <> asking
+                OR entry.captures IS NOT NULL OR entry.reversal_of IS NOT NULL) THEN
+            fault := least(fault, 4);
+        END IF;
+        IF entry.captures IS NOT NULL THEN
+            -- The hold has to be open and to lie on an account that the entry debits.
+            fault := least(fault, 5);
+            FOR j IN first .. last LOOP
+                IF leg_places[j] = hold_places[hold] AND leg_amounts[j] < 0 AND NOT hold_spent[hold] THEN
+                    fault := nullif(fault, 5);
+                END IF;
+            END LOOP;
+        END IF;
 
-        IF verdict IS NULL THEN
+        IF fault IS NULL THEN
             IF hold IS NOT NULL THEN
                 holdings[hold_places[hold]] := holdings[hold_places[hold]] - hold_minor[hold];
             END IF;
             FOR j IN first .. last LOOP
-                place := places[j];
+                place := leg_places[j];
                 IF leg_amounts[j] < 0 AND balances[place] - holdings[place] < floors[place] THEN
-                    verdict := 'insufficient_funds';
+                    fault := 7;
                 END IF;
             END LOOP;
-            IF verdict IS NULL THEN
+            IF fault IS NULL THEN
                 booked[i] := entry.id;
-                exponents[i] := decimals[places[first]];
+                exponents[i] := decimals[place];
                 IF hold IS NOT NULL THEN
                     hold_spent[hold] := true;
                 END IF;
@@ -277,9 +289,9 @@ BEGIN
         END IF;
 
         -- Refused: as if it had never been asked.
-        outcomes[i] := verdict;
+        outcomes[i] := refusals[fault];
         FOR j IN first .. last LOOP
-            place := places[j];
+            place := leg_places[j];
             balances[place] := balances[place] - leg_amounts[j];
             versions[place] := versions[place] - 1;
             leg_entries[j] := NULL;
@@ -297,14 +309,19 @@ BEGIN
         WHERE e.exponent IS NOT NULL;
 
     INSERT INTO postings (transaction_id, leg, account_id, currency, amount_minor, balance_after_minor, account_version)
-        SELECT l.entry, l.number, l.account, currencies[l.place], l.amount, l.balance, l.version
-        FROM unnest(leg_entries, leg_numbers, leg_accounts, leg_amounts, leg_balances, leg_versions, places)
-            l(entry, number, account, amount, balance, version, place)
+        SELECT l.entry, l.number, ids[l.place], currencies[l.place], l.amount, l.balance, l.version
+        FROM unnest(leg_entries, leg_numbers, leg_places, leg_amounts, leg_balances, leg_versions)
+            l(entry, number, place, amount, balance, version)
         WHERE l.entry IS NOT NULL;
 
+    -- The rows are locked, so they are where they were found.
     UPDATE accounts a SET posted_minor = s.balance, held_minor = s.holding, version = s.version
-        FROM unnest(ids, balances, holdings, versions) s(id, balance, holding, version)
-        WHERE a.id = s.id AND a.version <> s.version;
+        FROM unnest(row_of, balances, holdings, versions, found) s(row_id, balance, holding, version, found)
+        WHERE a.ctid = s.row_id AND s.version <> s.found;
+    GET DIAGNOSTICS written = ROW_COUNT;
+    IF written <> (SELECT count(*) FROM unnest(versions, found) s(version, found) WHERE s.version <> s.found) THEN
+        RAISE EXCEPTION 'a balance was not written' USING ERRCODE = 'AU105';
+    END IF;
 
     IF hold_ids IS NOT NULL THEN
         UPDATE holds x SET status = 'captured', closed_at = now()
@@ -431,9 +448,9 @@ CREATE FUNCTION ledger_proof() RETURNS TABLE (rule text, subject text, expected 
         GROUP BY t.id HAVING count(p.leg) < 2
 $$;
 
-REVOKE EXECUTE ON FUNCTION ledger_post(json, uuid[], bigint[]), hold_place(uuid, bigint, text, uuid, uuid),
+REVOKE EXECUTE ON FUNCTION ledger_post(json, uuid[], integer[], bigint[]), hold_place(uuid, bigint, text, uuid, uuid),
     hold_release(text, uuid), ledger_internal_account(text, text, smallint), ledger_proof() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION ledger_post(json, uuid[], bigint[]), hold_place(uuid, bigint, text, uuid, uuid),
+GRANT EXECUTE ON FUNCTION ledger_post(json, uuid[], integer[], bigint[]), hold_place(uuid, bigint, text, uuid, uuid),
     hold_release(text, uuid), ledger_internal_account(text, text, smallint) TO aurum_api, aurum_worker;
 GRANT EXECUTE ON FUNCTION ledger_proof() TO aurum_worker;
 GRANT SELECT ON transactions, postings, ledger_balances TO aurum_api, aurum_worker;
