@@ -21,7 +21,7 @@ from infra.local.parts import Part, StackError
 from infra.local.processes import Child, Launch
 from infra.local.stack import Stack
 from models.search_attributes import SEARCH_ATTRIBUTES
-from tests.infra.local_runs import INFRASTRUCTURE, gone, until, up
+from tests.infra.local_runs import INFRASTRUCTURE, Up, gone, until, up
 
 FIELDS = {
     *("api_url", "temporal_address", "temporal_ui_url", "namespace", "database_url", "bank_url", "bank_outbox"),
@@ -122,38 +122,48 @@ def test_the_whole_stack_with_its_application_killed(folder: Path) -> None:
         assert whole.status() == 0, whole.said()
 
 
-def test_sigterm_stops_all_and_a_new_start_carries_on(folder: Path) -> None:
+def test_supervisors_that_are_killed_or_stopped_make_way_for_the_next(folder: Path) -> None:
     data = folder / "data"
-    ready = folder / "ready"
-    with up(data, "--only", INFRASTRUCTURE, ready_file=ready) as first:
-        before = first.info()
-        remember(before, data)
-        first.signal(signal.SIGTERM)
-        # At once, while the first is stopping: the second waits for it.
-        with up(data, "--only", INFRASTRUCTURE, ready_file=folder / "second") as second:
-            assert first.status() == 0, first.said()
-            assert not ready.exists(), "nobody shall take a stopped stack for a running one"
-            after = second.info()
-            assert addresses(after) == addresses(before)
-            assert_remembered(after, data)
-            second.signal(signal.SIGINT)
-            assert second.status() == 0, second.said()
-            assert all(gone(pid) for pid in [*before["pids"].values(), *after["pids"].values()])
+    with (
+        up(data, "--only", INFRASTRUCTURE, ready_file=folder / "first") as first,
+        _after_a_kill(first, data, folder / "second") as second,
+        _after_a_stop(second, data, folder / "third") as third,
+    ):
+        everything = third.info()["pids"].values()
+        third.signal(signal.SIGINT)
+        assert third.status() == 0, third.said()
+        assert all(gone(pid) for pid in everything)
 
 
-def test_a_killed_supervisor_leaves_no_orphan(folder: Path) -> None:
-    data = folder / "data"
-    with up(data, "--only", INFRASTRUCTURE, ready_file=folder / "first") as first:
-        before = first.info()
-        remember(before, data)
-        backends = psutil.Process(before["pids"]["db"]).children()
-        first.signal(signal.SIGKILL)
-        with up(data, "--only", INFRASTRUCTURE, ready_file=folder / "second") as second:
-            after = second.info()
-            assert addresses(after) == addresses(before)
-            assert_remembered(after, data)
-            left = [*before["pids"].values(), *(backend.pid for backend in backends)]
-            until(lambda: all(gone(pid) for pid in left), "every process of the killed stack to end")
+@contextmanager
+def _after_a_kill(first: Up, data: Path, ready_file: Path) -> Iterator[Up]:
+    """A new supervisor at once after SIGKILL of the `first`: no orphan, nothing lost."""
+    before = first.info()
+    remember(before, data)
+    backends = psutil.Process(before["pids"]["db"]).children()
+    first.signal(signal.SIGKILL)
+    with up(data, "--only", INFRASTRUCTURE, ready_file=ready_file) as second:
+        after = second.info()
+        assert addresses(after) == addresses(before)
+        assert_remembered(after, data)
+        left = [*before["pids"].values(), *(backend.pid for backend in backends)]
+        until(lambda: all(gone(pid) for pid in left), "every process of the killed stack to end")
+        yield second
+
+
+@contextmanager
+def _after_a_stop(second: Up, data: Path, ready_file: Path) -> Iterator[Up]:
+    """A new supervisor at once after SIGTERM of the `second`: it waits for the other's end."""
+    before = second.info()
+    second.signal(signal.SIGTERM)
+    with up(data, "--only", INFRASTRUCTURE, ready_file=ready_file) as third:
+        assert second.status() == 0, second.said()
+        assert not second.ready_file.exists(), "nobody shall take a stopped stack for a running one"
+        after = third.info()
+        assert all(gone(pid) for pid in before["pids"].values())
+        assert addresses(after) == addresses(before)
+        assert_remembered(after, data)
+        yield third
 
 
 def test_a_folder_is_started_once(folder: Path) -> None:
