@@ -107,3 +107,12 @@ def api_engine(database: Database, _engines: dict[str, AsyncEngine]) -> AsyncEng
 def worker_engine(database: Database, _engines: dict[str, AsyncEngine]) -> AsyncEngine:
     """The worker's role, which acts for the bank."""
     return _engines["worker"]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Options of this suite."""
+    parser.addoption(
+        "--record-histories",
+        action="store_true",
+        help="Write the histories of the processes that run to tests/workflows/histories/, to be replayed from then on.",
+    )

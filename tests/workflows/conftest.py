@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client, WorkflowHandle
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import TimeSkipper, TimeSkippingConfig, WorkflowEnvironment
+from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
 import worker
 from infra import temporal
@@ -28,6 +29,9 @@ from tests.factories import wires as make
 from tests.factories.counterparty import NOSTRO, Counterparty
 
 PATIENCE_SECONDS = 30
+# One notification is like another: its history is kept once.
+NOTICE = "test_an_approved_wire_is_sent_acknowledged_settled_and_told"
+HISTORIES = Path(__file__).parent / "histories"
 
 
 async def until(look: Callable[[], Awaitable[Any]], wanted: Callable[[Any], bool]) -> Any:
@@ -143,8 +147,34 @@ async def temporal_server() -> AsyncIterator[WorkflowEnvironment]:
         yield environment
 
 
-@pytest.fixture
+class EverythingTwice(Interceptor):
+    """Runs each activity twice, as a worker does that died before it could say that it was done."""
+
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
+        return _EverythingTwice(next)
+
+
+class _EverythingTwice(ActivityInboundInterceptor):
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:
+        await self.next.execute_activity(input)
+        return await self.next.execute_activity(input)
+
+
+async def record(client: Client, task_queue: str, name: str) -> None:
+    """Keeps the histories of the processes that ran on `task_queue`, for the replay test."""
+    seen: dict[str, int] = {}
+    wanted = f"TaskQueue = '{task_queue}' AND ExecutionStatus = 'Completed'"
+    async for execution in client.list_workflows(wanted):
+        kind = execution.workflow_type
+        seen[kind] = seen.get(kind, 0) + 1
+        if seen[kind] == 1 and (kind != "notification" or name == NOTICE):
+            history = await client.get_workflow_handle(execution.id, run_id=execution.run_id).fetch_history()
+            (HISTORIES / f"{kind}.{name}.json").write_text(history.to_json())
+
+
+@pytest.fixture(params=["once", "twice"])
 async def desk(
+    request: pytest.FixtureRequest,
     temporal_server: WorkflowEnvironment,
     owner_engine: AsyncEngine,
     api_engine: AsyncEngine,
@@ -165,6 +195,7 @@ async def desk(
         settings,
         workflows=worker.WORKFLOWS,
         activities=parts.activities,
+        interceptors=[EverythingTwice()] if request.param == "twice" else [],
     ):
         yield Desk(
             client=temporal_server.client,
@@ -177,5 +208,7 @@ async def desk(
             settings=settings,
             time=TimeSkipper(temporal_server.client, config=TimeSkippingConfig(enabled=False)),
         )
+        if request.config.getoption("--record-histories") and request.param == "once":
+            await record(temporal_server.client, settings.task_queue, request.node.originalname)
     await dispatcher.close()
     bank.close()

@@ -71,6 +71,9 @@ async def test_an_approved_wire_is_sent_acknowledged_settled_and_told(desk: Desk
         "ordered", "screened", "awaiting_approval", "approval_given", "released", "sent", "acknowledged", "completed",
     ]  # fmt: skip
     assert await notices(desk, desk.people.customer) == ["wire.completed"]
+    await desk.dispatch()
+    await until(lambda: desk.count("notifications WHERE sent_at IS NOT NULL"), bool)
+    assert len(list(desk.settings.mail_dir.glob("*.eml"))) == 1
     await in_balance(desk, f"wire/{wire_id}/settlement")
 
 
