@@ -5,7 +5,7 @@ door only: `to_minor` reads what a caller wrote, `to_decimal` writes it back wit
 Nothing here rounds: an amount with more decimals than its currency has is an error (contract §1).
 """
 
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, Inexact, InvalidOperation
 from typing import Final
 
 from models.errors import InvalidAmount, UnknownCurrency
@@ -19,6 +19,9 @@ EXPONENTS: Final[dict[str, int]] = {
 
 # 15 significant digits survive every JSON reader (IEEE 754 double), and leave room in a 64-bit integer.
 MAX_MINOR: Final = 10**15 - 1
+
+# The usual context rounds to 28 digits without a word; here losing a digit is an error.
+_EXACT: Final = Context(prec=40, traps=[Inexact, InvalidOperation])
 
 
 def exponent(currency: str) -> int:
@@ -45,10 +48,11 @@ def to_minor(amount: Decimal | int | str, currency: str) -> int:
     # Looked at before any arithmetic: 1E+999999 is a short string and an enormous integer.
     if value.adjusted() > 15:
         raise InvalidAmount(f"an amount has at most 15 digits, {decimals} of them decimals")
-    shifted = value.normalize().scaleb(decimals)
-    minor = int(shifted)
-    if shifted != minor:
-        raise InvalidAmount(f"{currency} has {decimals} decimals; {amount} has more")
+    try:
+        exact = value.quantize(Decimal(1).scaleb(-decimals), context=_EXACT)
+    except Inexact:
+        raise InvalidAmount(f"{currency} has {decimals} decimals; {amount} has more") from None
+    minor = int(exact.scaleb(decimals))
     if abs(minor) > MAX_MINOR:
         raise InvalidAmount(f"an amount has at most 15 digits, {decimals} of them decimals")
     return minor
