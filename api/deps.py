@@ -17,7 +17,7 @@ from api import audit
 from infra.database import Principal, assume, transaction
 from infra.passwords import Passwords
 from infra.settings import Settings
-from models.auth import Claims, Role
+from models.auth import Role
 from models.errors import NotAuthenticated, PermissionMissing
 from models.tables.auth import Caller, authenticate
 
@@ -44,16 +44,6 @@ async def _database(request: Request) -> AsyncSession:
     return session
 
 
-async def _claims(
-    request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)]
-) -> Claims:
-    if credentials is None:
-        raise NotAuthenticated("This needs an access token: Authorization: Bearer …")
-    claims = request.app.state.tokens.read(credentials.credentials)
-    assert isinstance(claims, Claims)
-    return claims
-
-
 async def _passwords(request: Request) -> Passwords:
     passwords = request.app.state.passwords
     assert isinstance(passwords, Passwords)
@@ -66,7 +56,12 @@ Hashing = Annotated[Passwords, Depends(_passwords)]
 Db = Annotated[AsyncSession, Depends(_database)]
 
 
-async def _current_user(request: Request, claims: Annotated[Claims, Depends(_claims)], db: Db) -> Caller:
+async def _current_user(
+    request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)], db: Db
+) -> Caller:
+    if credentials is None:
+        raise NotAuthenticated("This needs an access token: Authorization: Bearer …")
+    claims = request.app.state.tokens.read(credentials.credentials)
     caller = await authenticate(db, claims)
     attempt = audit.attempt_of(request)
     attempt.principal = Principal(user_id=caller.id, role=caller.role, permissions=caller.permissions)

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import structlog
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import PlainTextResponse
 from prometheus_client import generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from sqlalchemy import text
@@ -41,7 +42,7 @@ async def ready(request: Request) -> Response:
     return answer({"status": "not_ready", "parts": up, "missing": missing}, 503, {"Retry-After": "2"})
 
 
-@router.get("/metrics", summary="Counts and times for Prometheus")
+@router.get("/metrics", summary="Counts and times for Prometheus", response_class=PlainTextResponse)
 async def metrics(request: Request) -> Response:
     """Text in Prometheus' exposition format."""
     return Response(generate_latest(request.app.state.metrics.registry), media_type=CONTENT_TYPE_PLAIN_0_0_4)
