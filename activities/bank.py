@@ -3,6 +3,7 @@
 The reader records and wakes. It moves no wire and no money: the wire's own process does, from the rows.
 """
 
+import contextlib
 import hashlib
 from typing import Any, Final
 
@@ -58,10 +59,9 @@ class BankInbox:
                 await self._channel.quarantine(name)
                 taken += 1
                 continue
-            if await self._take(name, content):
-                await self._channel.archive(name)
-            else:
-                await self._channel.quarantine(name)
+            put_away = self._channel.archive if await self._take(name, content) else self._channel.quarantine
+            with contextlib.suppress(FileNotFoundError):  # another worker has put it away
+                await put_away(name)
             taken += 1
         return taken
 
@@ -75,7 +75,8 @@ class BankInbox:
         async with transaction(self._engine) as session:
             message_id = await _store(session, name, content, parsed.message_type, parsed.message_id)
             if message_id is None:
-                return True  # read before; only the move of the file was missing
+                # Read before, and a crash came before the file was put away; or the bank has sent it twice.
+                return await _was_read(session, content)
             unmatched = await self._record(session, message_id, parsed)
             if unmatched:
                 await session.execute(
@@ -146,6 +147,14 @@ async def _store(session: AsyncSession, name: str, content: bytes, message_type:
         },
     )
     return made.scalar_one_or_none()
+
+
+async def _was_read(session: AsyncSession, content: bytes) -> bool:
+    status = await session.execute(
+        text("SELECT status FROM bank_messages WHERE direction = 'inbound' AND sha256 = :sha256"),
+        {"sha256": hashlib.sha256(content).digest()},
+    )
+    return bool(status.scalar_one() == "read")
 
 
 async def _wire_of(session: AsyncSession, answer: BankAnswer) -> Wire | None:

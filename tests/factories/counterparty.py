@@ -1,4 +1,4 @@
-"""The bank on the other side, in this process: mock-bank over the same two folders, with a clock that the test moves."""
+"""The bank on the other side, in this process: mock-bank over the same two folders, its clock moved by the test."""
 
 from datetime import date, datetime
 from pathlib import Path

@@ -106,7 +106,7 @@ async def sanctions_list(engine: AsyncEngine, version: str = "2026-11-01") -> No
         await session.execute(
             text(
                 "INSERT INTO sanctions_entries (id, list, version, kind, name, aliases, country, bic) VALUES"
-                " ('AD-1', 'AURUM-DEMO', :version, 'person', 'Viktor Grimsholm', '{\"Victor Grimsholme\"}', 'XX', NULL),"
+                " ('AD-1', 'AURUM-DEMO', :version, 'person', 'Viktor Grimsholm', '{}', 'XX', NULL),"
                 " ('AD-2', 'AURUM-DEMO', :version, 'bank', 'Bank of Nowhere', '{}', 'NL', 'NOWHNL2A')"
             ),
             {"version": version},

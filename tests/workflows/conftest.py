@@ -81,7 +81,8 @@ class Desk:
 
     async def reaches(self, wire_id: UUID, *statuses: str) -> str:
         """Waits until the wire has one of `statuses`."""
-        return await until(lambda: self.status(wire_id), lambda status: status in statuses)
+        reached: str = await until(lambda: self.status(wire_id), lambda status: status in statuses)
+        return reached
 
     async def sent(self, wire_id: UUID) -> None:
         """Waits until the order is in the bank's folder."""

@@ -23,7 +23,8 @@ async def money(desk: Desk) -> tuple[int, int]:
         row = await session.execute(
             text("SELECT posted_minor, held_minor FROM accounts WHERE id = :id"), {"id": desk.people.usd_account}
         )
-        return tuple(row.one())  # type: ignore[return-value]
+        posted, held = row.one()
+        return posted, held
 
 
 async def notices(desk: Desk, who: UUID) -> list[str]:
