@@ -1,0 +1,133 @@
+"""The operations on wires. The acts and their rules are in `models.tables.wires.acts`; here they are asked for."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import Query, Request
+from sqlalchemy import select
+from sqlmodel import col
+
+from api import audit
+from api.deps import Db, Requires, Staff
+from api.errors import documented
+from api.idempotency import IdempotencyKey
+from api.pages import Page, PageQuery, page_of
+from api.routing import feature
+from api.wires.shapes import Approval, Rejection, Timeline, TimelineEntry, WireIn, WireView, view
+from models.auth import Role
+from models.tables import wires
+from models.tables.auth import Caller
+from models.tables.wires import Wire
+from models.wires import WireStatus
+
+router = feature("wires")
+
+
+async def _seen(db: Db, wire: Wire, caller: Caller) -> WireView:
+    return view(wire, (await wires.given(db, [wire.id])).get(wire.id, 0), caller)
+
+
+@router.post("", status_code=201, summary="Order a wire", responses=documented(400, 401, 403, 404, 409))
+async def create_wire(
+    body: WireIn,
+    request: Request,
+    caller: Annotated[Caller, Requires("wires:create")],
+    db: Db,
+    _key: IdempotencyKey,
+) -> WireView:
+    """Checks the order, sets amount and fee aside, starts the wire's process. Refused, it leaves nothing behind."""
+    audit.note(request, "wire", new=body.model_dump(mode="json"))
+    wire = await wires.place(db, caller.id, body.order(), request_id=audit.attempt_of(request).request_id)
+    audit.note(request, "wire", wire.id)
+    return view(wire, 0, caller)
+
+
+@router.get("", summary="List wires", responses=documented(401, 403))
+async def list_wires(
+    caller: Annotated[Caller, Requires("wires:read")],
+    db: Db,
+    wanted: PageQuery,
+    status: Annotated[list[WireStatus] | None, Query()] = None,
+    account_id: UUID | None = None,
+) -> Page[WireView]:
+    """The wires that the caller may see, newest first: a customer's own, everybody's for staff."""
+    chosen = select(Wire)
+    if status:
+        chosen = chosen.where(col(Wire.status).in_(status))
+    if account_id:
+        chosen = chosen.where(col(Wire.sender_account_id) == account_id)
+    page: Page[Wire] = await page_of(db, chosen, col(Wire.id), wanted, lambda wire: wire)
+    given = await wires.given(db, [wire.id for wire in page.data])
+    views = [view(wire, given.get(wire.id, 0), caller) for wire in page.data]
+    return Page[WireView].model_validate(page.model_dump(exclude={"data"}) | {"data": views})
+
+
+@router.get("/{wire_id}", summary="Read a wire", responses=documented(401, 403, 404))
+async def read_wire(wire_id: UUID, caller: Annotated[Caller, Requires("wires:read")], db: Db) -> WireView:
+    """Where a wire stands."""
+    return await _seen(db, await wires.find(db, wire_id), caller)
+
+
+@router.get("/{wire_id}/timeline", summary="Read what happened to a wire", responses=documented(401, 403, 404))
+async def read_timeline(wire_id: UUID, caller: Annotated[Caller, Requires("wires:read")], db: Db) -> Timeline:
+    """Every step in its order. Customers see that officers acted, and not who they are or what they noted."""
+    wire = await wires.find(db, wire_id)
+    entries = [
+        TimelineEntry.model_validate(line.model_dump(include=set(TimelineEntry.model_fields)))
+        for line in await wires.timeline(db, wire.id)
+    ]
+    if caller.role == Role.CUSTOMER:
+        hidden: dict[str, Any] = {"actor_id": None, "data": {}}
+        entries = [entry if entry.actor == "customer" else entry.model_copy(update=hidden) for entry in entries]
+    return Timeline(data=entries)
+
+
+@router.put("/{wire_id}/approve", summary="Approve a wire", responses=documented(400, 401, 403, 404, 409))
+async def approve_wire(
+    wire_id: UUID,
+    request: Request,
+    officer: Annotated[Caller, Staff("wires:approve")],
+    db: Db,
+    body: Approval | None = None,
+) -> WireView:
+    """One officer's approval. The maker is refused, whoever it is; the last approval needed approves the wire."""
+    audit.note(request, "wire", wire_id, new={"decision": "approve"})
+    wire = await wires.approve(
+        db,
+        wire_id,
+        officer.id,
+        senior="wires:high_value" in officer.permissions,
+        comment=body.comment if body else "",
+        request_id=audit.attempt_of(request).request_id,
+    )
+    audit.note(request, "wire", wire_id, new={"status": wire.status})
+    return await _seen(db, wire, officer)
+
+
+@router.put("/{wire_id}/reject", summary="Reject a wire", responses=documented(401, 403, 404, 409))
+async def reject_wire(
+    wire_id: UUID, body: Rejection, request: Request, officer: Annotated[Caller, Staff("wires:approve")], db: Db
+) -> WireView:
+    """One officer's refusal is enough. The customer's money is available again at once."""
+    audit.note(request, "wire", wire_id, new={"decision": "reject", "reason": body.reason})
+    wire = await wires.reject(
+        db,
+        wire_id,
+        officer.id,
+        senior="wires:high_value" in officer.permissions,
+        reason=body.reason,
+        request_id=audit.attempt_of(request).request_id,
+    )
+    audit.note(request, "wire", wire_id, new={"status": wire.status})
+    return await _seen(db, wire, officer)
+
+
+@router.delete("/{wire_id}", summary="Cancel a wire", responses=documented(401, 403, 404, 409))
+async def cancel_wire(
+    wire_id: UUID, request: Request, caller: Annotated[Caller, Requires("wires:create")], db: Db
+) -> WireView:
+    """The customer takes the order back: possible until it is released to the bank, 409 from then on."""
+    audit.note(request, "wire", wire_id, new={"decision": "cancel"})
+    wire = await wires.cancel(db, wire_id, caller.id, request_id=audit.attempt_of(request).request_id)
+    audit.note(request, "wire", wire_id, new={"status": wire.status})
+    return await _seen(db, wire, caller)

@@ -1,0 +1,61 @@
+"""A wire: its states and moves, what it costs, who has to approve it, and its entries in the ledger.
+
+Everything here is a rule without input or output, so that the API, the process and the database say the same. The life
+of a wire (contract §5):
+
+    pending ─► awaiting_approval ⇄ info_requested ─► approved ─► released ─► acknowledged ─► completed ─► returned
+       │               │                                │           │             │
+       └► blocked      └► rejected, cancelled, expired  └► blocked  └─────────────┴► failed
+"""
+
+from models.wires.approval import TIERS, SlaClock, Tier, next_mark, sla_clock, sla_stage_at, tier_of
+from models.wires.entries import WireMoney, return_entry, settlement_entry
+from models.wires.orders import (
+    CONTENT_FIELDS,
+    CONTENT_VERSION,
+    FEES,
+    Price,
+    WireOrder,
+    content_hash,
+    decimals,
+    end_to_end_id,
+    order_references,
+    price,
+)
+from models.wires.process import WireStart, WireState, WireStep, case_file
+from models.wires.states import ENDED, MOVES, UNDECIDED, ComplianceStatus, Mover, SlaStage, WireStatus, may_move
+
+__all__ = [
+    "CONTENT_FIELDS",
+    "CONTENT_VERSION",
+    "ENDED",
+    "FEES",
+    "MOVES",
+    "TIERS",
+    "UNDECIDED",
+    "ComplianceStatus",
+    "Mover",
+    "Price",
+    "SlaClock",
+    "SlaStage",
+    "Tier",
+    "WireMoney",
+    "WireOrder",
+    "WireStart",
+    "WireState",
+    "WireStatus",
+    "WireStep",
+    "case_file",
+    "content_hash",
+    "decimals",
+    "end_to_end_id",
+    "may_move",
+    "next_mark",
+    "order_references",
+    "price",
+    "return_entry",
+    "settlement_entry",
+    "sla_clock",
+    "sla_stage_at",
+    "tier_of",
+]

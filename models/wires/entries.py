@@ -1,0 +1,92 @@
+"""The entries of a wire in the ledger, each with its table of debits and credits."""
+
+from datetime import date
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+from models.ledger import Entry, Leg
+
+
+class WireMoney(BaseModel):
+    """The facts of a wire that its entries are made of. `debited_minor` is what the customer pays in all."""
+
+    model_config = ConfigDict(frozen=True)
+
+    wire_id: UUID
+    account_id: UUID
+    amount_minor: int
+    fee_minor: int
+    deducted_minor: int
+    currency: str
+
+    @property
+    def debited_minor(self) -> int:
+        """Amount and fee."""
+        return self.amount_minor + self.fee_minor
+
+    @property
+    def paid_minor(self) -> int:
+        """What the correspondent pays out of our account."""
+        return self.amount_minor - self.deducted_minor
+
+
+def settlement_entry(
+    wire: WireMoney, *, hold_id: UUID, nostro: UUID, fees: UUID, value_date: date, reference: str
+) -> Entry:
+    """The entry that settles a wire. It turns the hold into a debit.
+
+    | account  | debit          | credit                  |
+    |----------|----------------|-------------------------|
+    | customer | amount + fee   |                         |
+    | nostro   |                | amount − deducted       |
+    | fees     |                | fee or deducted         |
+    """
+    legs = [
+        Leg(account_id=wire.account_id, amount_minor=-wire.debited_minor),
+        Leg(account_id=nostro, amount_minor=wire.paid_minor),
+    ]
+    charge = wire.fee_minor + wire.deducted_minor
+    if charge:
+        legs.append(Leg(account_id=fees, amount_minor=charge))
+    return Entry(
+        key=f"wire/{wire.wire_id}/settlement",
+        kind="wire",
+        currency=wire.currency,
+        amount_minor=wire.amount_minor,
+        legs=tuple(legs),
+        from_account_id=wire.account_id,
+        to_account_id=nostro,
+        fee_minor=charge,
+        description=reference,
+        category="wire_transfer",
+        metadata={"wire_id": str(wire.wire_id)},
+        value_date=value_date,
+        captures=hold_id,
+    )
+
+
+def return_entry(wire: WireMoney, *, nostro: UUID, returned_minor: int, value_date: date, reason: str) -> Entry:
+    """The entry for money that came back after settlement, net of what the banks kept. Our fee is not returned.
+
+    | account  | debit    | credit   |
+    |----------|----------|----------|
+    | nostro   | returned |          |
+    | customer |          | returned |
+    """
+    return Entry(
+        key=f"wire/{wire.wire_id}/return",
+        kind="wire_return",
+        currency=wire.currency,
+        amount_minor=returned_minor,
+        legs=(
+            Leg(account_id=nostro, amount_minor=-returned_minor),
+            Leg(account_id=wire.account_id, amount_minor=returned_minor),
+        ),
+        from_account_id=nostro,
+        to_account_id=wire.account_id,
+        description=f"Wire returned: {reason}",
+        category="wire_transfer",
+        metadata={"wire_id": str(wire.wire_id), "reason": reason},
+        value_date=value_date,
+    )

@@ -1,0 +1,83 @@
+"""What a customer orders, what it costs, and the hash that approvals are bound to."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import date
+from typing import Any, Final
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from models.bank import Charges, PostalAddress
+from models.money import exponent, to_minor
+
+# What the bank takes for a wire, in major units. Currencies that are not here cannot be wired.
+FEES: Final[dict[str, int]] = {"USD": 25, "EUR": 20, "GBP": 18}
+
+
+class Price(BaseModel):
+    """What a wire costs: `fee_minor` on top of the amount, or `deducted_minor` out of it (BEN)."""
+
+    model_config = ConfigDict(frozen=True)
+
+    fee_minor: int
+    deducted_minor: int
+
+
+def price(currency: str, charges: Charges) -> Price:
+    """The bank's own fee (reference/banking.md §6.8). Raises `KeyError` for a currency that cannot be wired."""
+    fee = to_minor(FEES[currency], currency)
+    return Price(fee_minor=0, deducted_minor=fee) if charges is Charges.BEN else Price(fee_minor=fee, deducted_minor=0)
+
+
+class WireOrder(BaseModel):
+    """What a customer orders, checked for its form: amounts in minor units, codes in their electronic form."""
+
+    model_config = ConfigDict(frozen=True)
+
+    sender_account_id: UUID
+    amount_minor: int = Field(gt=0)
+    currency: str
+    recipient_name: str
+    recipient_bank_name: str = ""
+    recipient_bank_swift: str | None = None
+    recipient_routing_number: str | None = None
+    recipient_account_number: str
+    recipient_address: PostalAddress | None = None
+    recipient_country: str
+    purpose_code: str | None = None
+    charges: Charges = Charges.SHA
+    reference: str = ""
+    execution_date: date | None = None
+
+
+# What an approval is an approval of. A new field that matters gets a new version, so that old hashes stay checkable.
+CONTENT_VERSION: Final = 1
+CONTENT_FIELDS: Final = (
+    "sender_account_id", "amount_minor", "fee_minor", "deducted_minor", "currency", "recipient_name",
+    "recipient_bank_name", "recipient_bank_swift", "recipient_routing_number", "recipient_account_number",
+    "recipient_address", "recipient_country", "purpose_code", "charges", "reference", "execution_date",
+)  # fmt: skip
+
+
+def content_hash(wire: Mapping[str, Any]) -> bytes:
+    """SHA-256 over what the customer ordered. Officers approve this, and nothing else (reference/banking.md §5.3)."""
+    content = {name: wire[name] for name in CONTENT_FIELDS}
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
+    return hashlib.sha256(f"wire/{CONTENT_VERSION}\n{canonical}".encode()).digest()
+
+
+def order_references(wire_id: UUID, uetr: UUID) -> tuple[str, str, str]:
+    """Message id, instruction id (16 characters) and end-to-end id (35) of a wire's order, always the same ones."""
+    return f"AU{wire_id.hex}"[:35], f"A{uetr.hex[:15]}".upper(), end_to_end_id(wire_id)
+
+
+def end_to_end_id(wire_id: UUID) -> str:
+    """The end-to-end id of a wire (at most 35 characters, unique)."""
+    return f"W{wire_id.hex}".upper()
+
+
+def decimals(currency: str) -> int:
+    """The exponent that is stored beside a wire's amounts."""
+    return exponent(currency)
