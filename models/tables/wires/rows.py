@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -157,7 +158,7 @@ class WireHit(SQLModel, table=True):
     list_version: str
     field: str
     matched: str
-    score: float
+    score: Decimal
     verdict: str
 
 
