@@ -113,11 +113,9 @@ async def record(session: AsyncSession, attempt: Attempt, status: int) -> None:
     """Writes the line of an audited attempt in the transaction of its change."""
     if attempt.audited:
         await append(session, attempt.entry(outcome_of(status)))
-        attempt.recorded = True
 
 
 async def record_apart(engine: AsyncEngine, attempt: Attempt, status: int) -> None:
     """Writes the line of an attempt whose own transaction is gone."""
     async with transaction(engine, attempt.principal) as session:
         await append(session, attempt.entry(outcome_of(status)))
-    attempt.recorded = True

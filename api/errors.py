@@ -241,7 +241,8 @@ def _translated(error: Exception) -> AurumError | None:
     if isinstance(error, PoolTimeout | OperationalError | InterfaceError | OSError) or getattr(
         error, "connection_invalidated", False
     ):
-        return Unavailable("The database does not answer; nothing was changed")
+        # Whether a commit that was under way has counted is not known: an idempotency key makes trying again safe.
+        return Unavailable("The database does not answer; try again in a moment")
     return None
 
 

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from api import accounts, auth, documentation, errors, operations, users, wires
+from api import accounts, auth, documentation, errors, operations, users, verification, wires
 from api.observation import Metrics, Observation
 from api.operations import TemporalLink
 from api.routing import PREFIX
@@ -19,7 +19,15 @@ from infra.temporal import connect as connect_temporal
 from infra.temporal import release_clients
 from infra.tokens import Tokens
 
-ROUTERS = (operations.router, documentation.router, auth.router, users.router, accounts.router, wires.router)
+ROUTERS = (
+    operations.router,
+    documentation.router,
+    auth.router,
+    verification.router,
+    users.router,
+    accounts.router,
+    wires.router,
+)
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:

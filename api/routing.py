@@ -129,6 +129,8 @@ async def _in_one_transaction(
             if session is None:
                 session = await work.enter_async_context(transaction(request.app.state.engine, attempt.principal))
             await audit.record(session, attempt, response.status_code)
+    # Not before: a commit that failed has taken the line with it.
+    attempt.recorded = attempt.audited
     if session is not None and has_enqueued(session):
         request.app.state.dispatcher.nudge()
     return response

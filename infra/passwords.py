@@ -18,7 +18,7 @@ from pwdlib.hashers.bcrypt import BcryptHasher
 from models.errors import Unavailable
 
 THREADS: Final = max(2, min(4, os.cpu_count() or 2))
-LONGEST_QUEUE: Final = 64
+LONGEST_QUEUE: Final = 256
 # bcrypt reads no further, and the older system cut passwords there.
 _BCRYPT_BYTES: Final = 72
 

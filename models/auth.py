@@ -20,6 +20,10 @@ LONGEST_PASSWORD: Final = 128
 # A refresh token presented again within this time was lost on the way or raced by a second tab, not stolen.
 REFRESH_GRACE: Final = timedelta(seconds=20)
 VERIFICATION_LIFETIME: Final = timedelta(hours=24)
+# A password that walks along one of these, in either direction, is no secret.
+_ROWS: Final = tuple(
+    row * LONGEST_PASSWORD for row in (string.digits, string.ascii_lowercase, "qwertyuiopasdfghjklzxcvbnm")
+)
 # One a line, lower case: the 3,000 most frequent of zxcvbn's list (MIT), and all of at least twelve characters in that
 # list and in Django's (BSD).
 _COMMON_PASSWORDS: Final = Path(__file__).parent / "data" / "common_passwords.txt"
@@ -116,7 +120,8 @@ def check_password(password: str) -> None:
     # "Sunshine2026!" is "sunshine" to whoever tries the common ones first.
     stem = folded.rstrip(string.digits + string.punctuation)
     piece = _repeated_piece(folded)
-    if {folded, stem, piece} & common_passwords() or len(piece) <= len(folded) // 3:
+    walk = any(folded in row or folded[::-1] in row for row in _ROWS)
+    if walk or {folded, stem, piece} & common_passwords() or len(piece) <= len(folded) // 3:
         raise WeakPassword("This password is among those that are tried first; choose one that is your own")
 
 

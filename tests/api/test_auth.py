@@ -57,6 +57,18 @@ async def test_a_newcomer_registers_confirms_and_signs_in(client: AsyncClient, o
     assert me.json() == entered.json()["data"]["user"]
 
 
+async def test_the_link_of_the_mail_opens_a_page_that_uses_nothing_up(
+    client: AsyncClient, owner_engine: AsyncEngine
+) -> None:
+    await client.post(f"{AUTH}/register", json=NEWCOMER)
+    token = await _mailed_token(owner_engine)
+    page = await client.get(f"{AUTH}/verify-email", params={"token": token})
+    assert page.headers["Content-Type"].startswith("text/html")
+    assert token not in page.text
+    assert "script-src 'nonce-" in page.headers["Content-Security-Policy"]
+    assert (await client.post(f"{AUTH}/verify-email", json={"token": token})).status_code == 200
+
+
 async def test_registration_asks_for_a_mail_by_a_durable_process(
     client: AsyncClient, owner_engine: AsyncEngine
 ) -> None:
