@@ -14,23 +14,31 @@ from typing import Any
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
+from temporalio.service import RPCError
 from temporalio.worker import Interceptor, Worker
 
+from activities.auth import AuthSteps
 from activities.bank import BankInbox
 from activities.notifications import NotificationSteps
 from activities.wires import ApprovalSteps, PaymentSteps, SettlementSteps, WireDesk
-from infra import temporal
+from infra import schedules, temporal
 from infra.database import connect
 from infra.outbox import Dispatcher, relay
 from infra.providers.bank import FolderChannel
 from infra.providers.email import FolderEmail
 from infra.settings import Settings, settings
+from workflows.auth import SessionCleanupWorkflow
 from workflows.notifications import NotificationWorkflow
 from workflows.wires import WireLateAnswerWorkflow, WireWorkflow
 
 log = structlog.get_logger("worker")
 
-WORKFLOWS: Sequence[type] = (WireWorkflow, WireLateAnswerWorkflow, NotificationWorkflow)
+WORKFLOWS: Sequence[type] = (
+    WireWorkflow,
+    WireLateAnswerWorkflow,
+    NotificationWorkflow,
+    SessionCleanupWorkflow,
+)
 
 
 @dataclass
@@ -61,6 +69,7 @@ def assemble(config: Settings, engine: AsyncEngine) -> Parts:
             settlement.apply_answers,
             settlement.note_silence,
             notifications.send,
+            AuthSteps(engine).clean_up_sessions,
         ),
     )
 
@@ -80,6 +89,15 @@ async def _read_inbox(inbox: BankInbox, dispatcher: Dispatcher, seconds: float) 
         except Exception as error:  # noqa: BLE001 # the files are still there: the next look takes them
             log.warning("bank.inbox_failed", error=str(error), kind=type(error).__name__)
         await asyncio.sleep(seconds)
+
+
+async def _keep_schedules(client: Client, task_queue: str) -> None:
+    while True:
+        try:
+            return await schedules.reconcile(client, task_queue=task_queue)
+        except RPCError as error:
+            log.warning("schedules.not_reconciled", error=error.message)
+            await asyncio.sleep(5)
 
 
 async def _until_stopped() -> None:
@@ -107,6 +125,7 @@ async def run(
     dispatcher = Dispatcher(engine, partial(temporal.connect, config), task_queue=config.task_queue)
     loops = [
         asyncio.create_task(relay(dispatcher, seconds=config.relay_seconds)),
+        asyncio.create_task(_keep_schedules(client, config.task_queue)),
         asyncio.create_task(_read_inbox(parts.inbox, dispatcher, config.bank_poll_seconds)),
     ]
     try:

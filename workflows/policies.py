@@ -20,3 +20,6 @@ PROVIDER_SECONDS: Final = timedelta(seconds=60)
 PROVIDER: Final = RetryPolicy(
     initial_interval=timedelta(milliseconds=500), backoff_coefficient=2, maximum_interval=timedelta(minutes=1)
 )
+
+# Upkeep works through many rows in small transactions and says after each that it lives.
+UPKEEP_SECONDS: Final = timedelta(hours=1)

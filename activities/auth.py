@@ -1,0 +1,60 @@
+"""Upkeep of sign-in: what has ended is taken out, so that these tables stay as small as what is in use."""
+
+from datetime import timedelta
+from typing import Any, Final
+
+from sqlalchemy import CursorResult, text
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+from temporalio import activity
+
+from infra.database import transaction
+from models.upkeep import Removed, UpkeepStep
+
+# Ended things are kept a while: who asks why they were signed out gets an answer.
+KEPT: Final = timedelta(days=30)
+BATCH: Final = 1000
+
+_TOKENS: Final = text(
+    "DELETE FROM refresh_tokens WHERE token_hash IN"
+    " (SELECT token_hash FROM refresh_tokens WHERE expires_at < :before LIMIT :batch FOR UPDATE SKIP LOCKED)"
+)
+_EMAIL_TOKENS: Final = text(
+    "DELETE FROM email_tokens WHERE token_hash IN"
+    " (SELECT token_hash FROM email_tokens WHERE expires_at < :before LIMIT :batch FOR UPDATE SKIP LOCKED)"
+)
+# A session goes when it has no token left: then nobody can come back to it.
+_SESSIONS: Final = text(
+    "DELETE FROM sessions WHERE id IN (SELECT s.id FROM sessions s WHERE s.last_seen_at < :before"
+    " AND NOT EXISTS (SELECT FROM refresh_tokens t WHERE t.session_id = s.id) LIMIT :batch FOR UPDATE SKIP LOCKED)"
+)
+
+
+class AuthSteps:
+    """The upkeep of sessions and tokens."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    @activity.defn(name="auth.clean_up_sessions")
+    async def clean_up_sessions(self, step: UpkeepStep) -> Removed:
+        """Takes out tokens that expired, and sessions without tokens, more than `KEPT` before `step.at`."""
+        before = step.at - KEPT
+        return Removed(
+            tokens=await self._all(_TOKENS, before) + await self._all(_EMAIL_TOKENS, before),
+            sessions=await self._all(_SESSIONS, before),
+        )
+
+    async def _all(self, statement: Any, before: Any) -> int:
+        removed = 0
+        while True:
+            async with transaction(self._engine) as session:
+                taken = await _take(session, statement, before)
+            removed += taken
+            activity.heartbeat(removed)
+            if taken < BATCH:
+                return removed
+
+
+async def _take(session: AsyncSession, statement: Any, before: Any) -> int:
+    result: CursorResult[Any] = await session.execute(statement, {"before": before, "batch": BATCH})  # type: ignore[assignment] # a DELETE gives a cursor
+    return result.rowcount

@@ -1,0 +1,98 @@
+"""What runs by the calendar: one table, brought to the Temporal server whenever a worker starts.
+
+Operations may pause, trigger and backfill each; a pause is theirs and stays. What is not in the table any more is
+taken away, if this code had made it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Final
+
+import structlog
+from temporalio.client import (
+    Client,
+    Schedule,
+    ScheduleActionStartWorkflow,
+    ScheduleAlreadyRunningError,
+    ScheduleIntervalSpec,
+    ScheduleOverlapPolicy,
+    SchedulePolicy,
+    ScheduleSpec,
+    ScheduleState,
+    ScheduleUpdate,
+    ScheduleUpdateInput,
+)
+
+log = structlog.get_logger(__name__)
+
+# How a schedule is known to be ours.
+_MARK: Final = {"made_by": "aurum"}
+
+
+@dataclass(frozen=True)
+class Upkeep:
+    """One scheduled process. `catch_up`: how late it may start after an outage (the server's default is a year)."""
+
+    workflow: str
+    why: str
+    spec: ScheduleSpec
+    catch_up: timedelta
+    overlap: ScheduleOverlapPolicy = ScheduleOverlapPolicy.SKIP
+    pause_on_failure: bool = False
+    timeout: timedelta = field(default=timedelta(hours=6))
+
+
+SCHEDULES: Final[dict[str, Upkeep]] = {
+    "session-cleanup": Upkeep(
+        workflow="session-cleanup",
+        why="Sessions and tokens that ended long ago are taken out, hourly.",
+        spec=ScheduleSpec(
+            intervals=[ScheduleIntervalSpec(every=timedelta(hours=1))],
+            jitter=timedelta(minutes=5),
+            time_zone_name="UTC",
+        ),
+        # It takes out everything that is old, so a missed hour is made good by the next.
+        catch_up=timedelta(minutes=10),
+    ),
+}
+
+
+async def reconcile(client: Client, *, task_queue: str, table: Mapping[str, Upkeep] = SCHEDULES) -> None:
+    """Makes the server's schedules those of `table`. Safe to repeat, and from several workers at once."""
+    async for listed in await client.list_schedules():
+        if listed.id not in table and (await listed.memo()).items() >= _MARK.items():
+            log.info("schedules.removed", schedule=listed.id)
+            await client.get_schedule_handle(listed.id).delete()
+    for schedule_id, upkeep in table.items():
+        await _create_or_update(client, schedule_id, upkeep, task_queue)
+
+
+async def _create_or_update(client: Client, schedule_id: str, upkeep: Upkeep, task_queue: str) -> None:
+    wanted = _schedule(schedule_id, upkeep, task_queue, ScheduleState(note=upkeep.why))
+    try:
+        await client.create_schedule(schedule_id, wanted, memo=_MARK)
+    except ScheduleAlreadyRunningError:
+
+        def update(found: ScheduleUpdateInput) -> ScheduleUpdate:
+            # The state (paused, by whom and why) is operations'.
+            return ScheduleUpdate(_schedule(schedule_id, upkeep, task_queue, found.description.schedule.state))
+
+        await client.get_schedule_handle(schedule_id).update(update)
+
+
+def _schedule(schedule_id: str, upkeep: Upkeep, task_queue: str, state: ScheduleState) -> Schedule:
+    return Schedule(
+        action=ScheduleActionStartWorkflow(
+            upkeep.workflow,
+            id=schedule_id,
+            task_queue=task_queue,
+            execution_timeout=upkeep.timeout,
+            static_summary=upkeep.why,
+        ),
+        spec=upkeep.spec,
+        policy=SchedulePolicy(
+            overlap=upkeep.overlap, catchup_window=upkeep.catch_up, pause_on_failure=upkeep.pause_on_failure
+        ),
+        state=state,
+    )

@@ -1,0 +1,22 @@
+"""What scheduled upkeep is given, and what it says it did."""
+
+from datetime import datetime
+
+from pydantic import BaseModel, ConfigDict
+
+
+class UpkeepStep(BaseModel):
+    """`at` is the process's time: what is old is judged by it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    at: datetime
+
+
+class Removed(BaseModel):
+    """How many rows a clean-up took out, by what they were."""
+
+    model_config = ConfigDict(frozen=True)
+
+    sessions: int = 0
+    tokens: int = 0
