@@ -18,7 +18,7 @@ async def account(
     currency: str = "EUR",
     kind: AccountType = AccountType.CHECKING,
 ) -> UUID:
-    """An account of `customer` that holds `minor`. For a session that acts for the bank."""
+    """An account of `customer` that holds `minor`. For a session of the owner."""
     opened = await accounts.open_account(session, customer, kind, currency)
     if minor:
         source = await ledger.internal_account(session, InternalPurpose.OPENING, currency)

@@ -142,7 +142,8 @@ DECLARE
 
     entry          ledger_entry;
     stored         record;
-    legs_announced bigint;
+    leg_range      text;
+    whole          bigint;
     first          integer;
     last           integer := 0;
     customer       uuid;
@@ -151,16 +152,21 @@ DECLARE
     amount         bigint;
     total          bigint;
     fault          integer;
+    covered        boolean;
     written        bigint;
 BEGIN
     SELECT array_agg(e), array_agg(e.key), array_agg(e.captures) FILTER (WHERE e.captures IS NOT NULL),
-           sum(CASE WHEN e.legs > 0 THEN e.legs END)
-        INTO entries, keys, hold_ids, legs_announced FROM json_populate_recordset(NULL::ledger_entry, batch) e;
+           '[1:' || sum(e.legs) FILTER (WHERE e.legs > 1) || ']', count(*) FILTER (WHERE e.legs > 1)
+        INTO entries, keys, hold_ids, leg_range, whole FROM json_populate_recordset(NULL::ledger_entry, batch) e;
     IF entries IS NULL THEN
         RETURN;
     END IF;
-    IF legs_announced IS DISTINCT FROM cardinality(leg_places) OR legs_announced <> cardinality(leg_amounts)
-        OR array_position(leg_amounts, NULL) IS NOT NULL OR array_position(touched, NULL) IS NOT NULL THEN
+    -- The positions below are trusted from here on, so they are looked at as if a stranger had sent them.
+    IF whole <> cardinality(entries)
+        OR array_dims(leg_places) IS DISTINCT FROM leg_range OR array_dims(leg_amounts) IS DISTINCT FROM leg_range
+        OR array_dims(touched) IS DISTINCT FROM '[1:' || cardinality(touched) || ']'
+        OR array_position(touched, NULL) IS NOT NULL OR array_position(leg_amounts, NULL) IS NOT NULL
+        OR EXISTS (SELECT FROM unnest(leg_places) p WHERE (p BETWEEN 1 AND cardinality(touched)) IS NOT TRUE) THEN
         RAISE EXCEPTION 'the legs of the batch are not those its entries announce' USING ERRCODE = 'AU102';
     END IF;
     FOR k IN 2 .. cardinality(touched) LOOP
@@ -229,15 +235,18 @@ BEGIN
             place := leg_places[j];
             amount := leg_amounts[j];
             total := total + amount;
+            IF place IS NULL THEN
+                fault := 1;
+                CONTINUE;
+            END IF;
             balances[place] := balances[place] + amount;
             versions[place] := versions[place] + 1;
             leg_balances[j] := balances[place];
             leg_versions[j] := versions[place];
             leg_numbers[j] := j - first + 1;
             leg_entries[j] := entry.id;
-            IF statuses[place] IS DISTINCT FROM 'active' THEN
+            IF statuses[place] <> 'active' THEN
                 fault := least(fault, CASE
-                    WHEN statuses[place] IS NULL THEN 1
                     WHEN statuses[place] = 'closed' OR amount < 0 AND customer IS NOT NULL AND entry.captures IS NULL THEN 6
                 END);
             END IF;
@@ -257,12 +266,15 @@ BEGIN
         END IF;
         IF entry.captures IS NOT NULL THEN
             -- The hold has to be open and to lie on an account that the entry debits.
-            fault := least(fault, 5);
+            covered := false;
             FOR j IN first .. last LOOP
                 IF leg_places[j] = hold_places[hold] AND leg_amounts[j] < 0 AND NOT hold_spent[hold] THEN
-                    fault := nullif(fault, 5);
+                    covered := true;
                 END IF;
             END LOOP;
+            IF NOT covered THEN
+                fault := least(fault, 5);
+            END IF;
         END IF;
 
         IF fault IS NULL THEN
@@ -292,6 +304,7 @@ BEGIN
         outcomes[i] := refusals[fault];
         FOR j IN first .. last LOOP
             place := leg_places[j];
+            CONTINUE WHEN place IS NULL;
             balances[place] := balances[place] - leg_amounts[j];
             versions[place] := versions[place] - 1;
             leg_entries[j] := NULL;
