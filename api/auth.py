@@ -174,11 +174,13 @@ async def verify_email(given: Verification, db: Db, request: Request) -> Success
 @router.post("/login", summary="Sign in", responses=documented(401, 403))
 async def login(given: Credentials, engine: Engine, hashing: Hashing, db: Db, request: Request) -> Success[SignedIn]:
     """Starts a session. A wrong address and a wrong password are the same answer and the same work."""
-    audit.note(request, "session", new={"email": given.email})
+    audit.note(request, "user", new={"email": given.email})
     # In a transaction of its own, so that no connection waits while the password is checked.
     async with transaction(engine, AUTHENTICATOR) as looking:
         known = await find_user(looking, given.email)
     right, renewed_hash = await hashing.verify(given.password, known.password_hash if known else None)
+    if known is not None:
+        audit.note(request, "user", known.id)
     if known is None or not right:
         raise BadCredentials
     if known.email_verified_at is None:

@@ -14,7 +14,8 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from api import audit
-from infra.database import Principal, assume, transaction
+from api.parts import parts_of, work_of
+from infra.database import Principal, assume
 from infra.passwords import Passwords
 from infra.settings import Settings
 from models.auth import Role
@@ -25,29 +26,19 @@ _BEARER = HTTPBearer(bearerFormat="JWT", auto_error=False, description="An acces
 
 
 async def _engine(request: Request) -> AsyncEngine:
-    engine = request.app.state.engine
-    assert isinstance(engine, AsyncEngine)
-    return engine
+    return parts_of(request.scope).engine
 
 
 async def _settings(request: Request) -> Settings:
-    settings = request.app.state.settings
-    assert isinstance(settings, Settings)
-    return settings
-
-
-async def _database(request: Request) -> AsyncSession:
-    # Entered on the stack of `api.routing`, which commits it. No connection is taken before the first statement.
-    session = await request.state.work.enter_async_context(transaction(request.app.state.engine))
-    assert isinstance(session, AsyncSession)
-    request.state.session = session
-    return session
+    return parts_of(request.scope).settings
 
 
 async def _passwords(request: Request) -> Passwords:
-    passwords = request.app.state.passwords
-    assert isinstance(passwords, Passwords)
-    return passwords
+    return parts_of(request.scope).passwords
+
+
+async def _database(request: Request) -> AsyncSession:
+    return await work_of(request).begin()
 
 
 Engine = Annotated[AsyncEngine, Depends(_engine)]
@@ -61,7 +52,7 @@ async def _current_user(
 ) -> Caller:
     if credentials is None:
         raise NotAuthenticated("This needs an access token: Authorization: Bearer …")
-    claims = request.app.state.tokens.read(credentials.credentials)
+    claims = parts_of(request.scope).tokens.read(credentials.credentials)
     caller = await authenticate(db, claims)
     attempt = audit.attempt_of(request)
     attempt.principal = Principal(user_id=caller.id, role=caller.role, permissions=caller.permissions)

@@ -24,6 +24,7 @@ from sqlalchemy import text
 
 from api import audit
 from api.deps import CurrentUser, Db
+from api.parts import work_of
 from models.errors import IdempotencyConflict
 
 _CLAIM: Final = text(
@@ -72,7 +73,7 @@ async def _claim(
     }
     # Waits here while another transaction holds the same key.
     if (await db.execute(_CLAIM, claim)).scalar_one_or_none():
-        request.state.idempotency_key = key
+        work_of(request).idempotency_key = key
         return key
     first = (await db.execute(_FIRST, claim)).one()
     if (first.route, bytes(first.request_hash)) != (claim["route"], claim["request_hash"]):
@@ -86,14 +87,15 @@ IdempotencyKey = Annotated[str | None, Depends(_claim)]
 
 async def keep(request: Request, response: Response) -> None:
     """Keeps `response` as the answer to the request's key, if it claimed one."""
-    key = getattr(request.state, "idempotency_key", None)
-    if key is None:
+    work = work_of(request)
+    if work.idempotency_key is None:
         return
-    await request.state.session.execute(
+    session = await work.begin()
+    await session.execute(
         _KEEP,
         {
             "user_id": audit.attempt_of(request).principal.user_id,
-            "key": key,
+            "key": work.idempotency_key,
             "status": response.status_code,
             "answer": bytes(response.body).decode(),
         },

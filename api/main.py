@@ -1,25 +1,26 @@
 """The application: its parts, its routers, and what it opens and closes."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Final
 
 from fastapi import FastAPI
 
 from api import accounts, auth, documentation, errors, operations, users, verification, wires
-from api.observation import Metrics, Observation
-from api.operations import TemporalLink
+from api.observation import Observation
+from api.parts import Parts, provide
 from api.routing import PREFIX
+from api.temporal import TemporalLink
 from infra import log
 from infra.database import connect
 from infra.outbox import Dispatcher
 from infra.passwords import Passwords
 from infra.settings import Settings
 from infra.settings import settings as process_settings
-from infra.temporal import connect as connect_temporal
 from infra.temporal import release_clients
 from infra.tokens import Tokens
 
-ROUTERS = (
+ROUTERS: Final = (
     operations.router,
     documentation.router,
     auth.router,
@@ -31,49 +32,45 @@ ROUTERS = (
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
-    """The API as an ASGI application, over `settings` or those of the process. Nothing is opened before it starts."""
+    """The API as an ASGI application, over `settings` or those of the process. Nothing is opened before it starts.
+
+    Raises `ValueError` and `OSError` for a signing key that cannot be used.
+    """
     chosen = settings or process_settings()
     log.configure(chosen.log_level)
     app = FastAPI(
         title="Aurum",
         version="0.1.0",
-        lifespan=_lifespan,
+        lifespan=_lifespan(chosen, Tokens(chosen)),
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
         openapi_url=f"{PREFIX}/openapi.json",
     )
-    app.state.settings = chosen
-    app.state.tokens = Tokens(chosen)
-    app.state.metrics = Metrics()
     for router in ROUTERS:
         app.include_router(router)
     errors.install(app)
     documentation.describe(app)
-    app.add_middleware(Observation, metrics=app.state.metrics)
+    app.add_middleware(Observation)
     return app
 
 
-@asynccontextmanager
-async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    settings: Settings = app.state.settings
-    engine = connect(
-        settings.database_api_url.get_secret_value(), pool_size=settings.database_pool_size, name="aurum-api"
-    )
-    temporal = TemporalLink(lambda: connect_temporal(settings))
-    dispatcher = Dispatcher(engine, temporal.client, task_queue=settings.task_queue)
-    passwords = Passwords()
-    app.state.engine, app.state.temporal, app.state.dispatcher, app.state.passwords = (
-        engine,
-        temporal,
-        dispatcher,
-        passwords,
-    )
-    try:
-        yield
-    finally:
-        await dispatcher.close()
-        temporal.drop()
-        passwords.close()
-        await engine.dispose()
-        release_clients()
+def _lifespan(settings: Settings, tokens: Tokens) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        url = settings.database_api_url.get_secret_value()
+        engine = connect(url, pool_size=settings.database_pool_size, name="aurum-api")
+        temporal = TemporalLink(settings)
+        dispatcher = Dispatcher(engine, temporal.client, task_queue=settings.task_queue)
+        passwords = Passwords()
+        provide(app, Parts(settings, tokens, engine, temporal, dispatcher, passwords))
+        try:
+            yield
+        finally:
+            await dispatcher.close()
+            temporal.drop()
+            passwords.close()
+            await engine.dispose()
+            release_clients()
+
+    return lifespan

@@ -13,12 +13,14 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
+from starlette.applications import Starlette
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uuid_utils import uuid7
 
 from api import audit
 from api.errors import problem, refusal
+from api.parts import parts_of
 from models.errors import Malformed
 
 log = structlog.get_logger(__name__)
@@ -55,12 +57,20 @@ class Metrics:
         self._seconds.labels(method, route).observe(seconds)
 
 
+def metrics_of(app: Starlette) -> Metrics:
+    """The metrics of `app`, made on first use."""
+    if not hasattr(app.state, "metrics"):
+        app.state.metrics = Metrics()
+    metrics = app.state.metrics
+    assert isinstance(metrics, Metrics)
+    return metrics
+
+
 class Observation:
     """The outermost middleware of our own."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request."""
@@ -69,7 +79,7 @@ class Observation:
             return
         attempt = _attempt(scope)
         audit.begin(scope, attempt)
-        answer = _Answer(self._metrics, scope, attempt, send)
+        answer = _Answer(metrics_of(scope["app"]), scope, attempt, send)
         with structlog.contextvars.bound_contextvars(request_id=attempt.request_id):
             request = Request(scope, receive)
             if "\x00" in scope["path"] or b"%00" in scope["query_string"]:
@@ -127,7 +137,7 @@ async def _record_apart(scope: Scope, attempt: audit.Attempt, status: int) -> No
     # caller waiting, and the log line has the same facts.
     try:
         async with asyncio.timeout(_AUDIT_SECONDS):
-            await audit.record_apart(scope["app"].state.engine, attempt, status)
+            await audit.record_apart(parts_of(scope).engine, attempt, status)
     except Exception as error:  # noqa: BLE001 # whatever it is, the answer goes out
         log.warning("audit.not_written", action=attempt.action, code=attempt.code, kind=type(error).__name__)
 

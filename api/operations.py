@@ -1,8 +1,8 @@
 """What machines ask: is the process there, is it ready, what does it count, with which keys does it sign."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from collections.abc import Awaitable
+from typing import Final
 
 import structlog
 from fastapi import APIRouter, Request, Response
@@ -13,6 +13,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api.answers import answer
+from api.observation import metrics_of
+from api.parts import parts_of
 from infra.database import transaction
 
 log = structlog.get_logger(__name__)
@@ -32,10 +34,10 @@ async def health() -> dict[str, str]:
 )
 async def ready(request: Request) -> Response:
     """Asks the database and Temporal, each with a short patience."""
-    state = request.app.state
-    parts = {"database": _database(state.engine), "temporal": state.temporal.check()}
-    answers = await asyncio.gather(*(_answers(name, asked) for name, asked in parts.items()))
-    up = dict(zip(parts, answers, strict=True))
+    parts = parts_of(request.scope)
+    asked = {"database": _database(parts.engine), "temporal": parts.temporal.check()}
+    answers = await asyncio.gather(*(_answers(name, answering) for name, answering in asked.items()))
+    up = dict(zip(asked, answers, strict=True))
     if all(up.values()):
         return answer({"status": "ready", "parts": up})
     missing = [name for name, there in up.items() if not there]
@@ -45,14 +47,13 @@ async def ready(request: Request) -> Response:
 @router.get("/metrics", summary="Counts and times for Prometheus", response_class=PlainTextResponse)
 async def metrics(request: Request) -> Response:
     """Text in Prometheus' exposition format."""
-    return Response(generate_latest(request.app.state.metrics.registry), media_type=CONTENT_TYPE_PLAIN_0_0_4)
+    return Response(generate_latest(metrics_of(request.app).registry), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
 
 @router.get("/.well-known/jwks.json", summary="The keys that access tokens are signed with")
 async def jwks(request: Request) -> Response:
     """A JSON Web Key Set (RFC 7517), for whoever checks our tokens."""
-    keys: dict[str, Any] = request.app.state.tokens.jwks()
-    return answer(keys, headers={"Cache-Control": "public, max-age=300"})
+    return answer(parts_of(request.scope).tokens.jwks(), headers={"Cache-Control": "public, max-age=300"})
 
 
 async def _database(engine: AsyncEngine) -> None:
@@ -68,28 +69,3 @@ async def _answers(name: str, asked: Awaitable[None]) -> bool:
         log.warning("part.not_ready", part=name, kind=type(error).__name__)
         return False
     return True
-
-
-class TemporalLink:
-    """The way to Temporal, made when it is first needed: the API starts and serves without it."""
-
-    def __init__(self, connect: Callable[[], Awaitable[Any]]) -> None:
-        self._connect = connect
-        self._client: Any = None
-        self._connecting = asyncio.Lock()
-
-    async def client(self) -> Any:
-        """A client, connected once."""
-        async with self._connecting:
-            if self._client is None:
-                self._client = await self._connect()
-            return self._client
-
-    async def check(self) -> None:
-        """Raises when Temporal does not answer."""
-        client = await self.client()
-        await client.service_client.check_health()
-
-    def drop(self) -> None:
-        """Forgets the client."""
-        self._client = None

@@ -11,18 +11,16 @@
 
 import functools
 from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import AsyncExitStack
 from email.message import Message
 from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response, params
 from fastapi.routing import APIRoute
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from api import audit, idempotency
 from api.answers import answer, read_json
 from api.errors import BodyTooLarge, UnsupportedMediaType, documented
-from infra.database import transaction
+from api.parts import begin_work, parts_of
 from models.tables.outbox import has_enqueued
 
 PREFIX: Final = "/api/v1"
@@ -116,27 +114,17 @@ async def _check_body(request: JsonRequest) -> None:
 async def _in_one_transaction(
     request: JsonRequest, carry_out: Callable[[Request], Coroutine[Any, Any, Response]]
 ) -> Response:
-    attempt = audit.attempt_of(request)
-    async with AsyncExitStack() as work:
-        request.state.work = work
+    attempt, work = audit.attempt_of(request), begin_work(request)
+    async with work.stack:
         try:
             response = await carry_out(request)
             await idempotency.keep(request, response)
         except idempotency.Replay as replay:
             response = replay.response
-        session = _session(request)
         if attempt.audited:
-            if session is None:
-                session = await work.enter_async_context(transaction(request.app.state.engine, attempt.principal))
-            await audit.record(session, attempt, response.status_code)
+            await audit.record(await work.begin(), attempt, response.status_code)
     # Not before: a commit that failed has taken the line with it.
     attempt.recorded = attempt.audited
-    if session is not None and has_enqueued(session):
-        request.app.state.dispatcher.nudge()
+    if work.session is not None and has_enqueued(work.session):
+        parts_of(request.scope).dispatcher.nudge()
     return response
-
-
-def _session(request: Request) -> AsyncSession | None:
-    session = getattr(request.state, "session", None)
-    assert session is None or isinstance(session, AsyncSession)
-    return session

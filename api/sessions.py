@@ -10,9 +10,8 @@ from uuid_utils import uuid7
 
 from api import audit
 from api.deps import act_as
+from api.parts import parts_of
 from infra.database import Principal
-from infra.settings import Settings
-from infra.tokens import Tokens
 from models.auth import Claims, token_hash
 from models.tables.auth import Session, add_refresh_token, open_session
 from models.tables.users import User
@@ -34,15 +33,17 @@ async def start_session(request: Request, db: AsyncSession, person: User, *, amr
     attempt = audit.attempt_of(request)
     opened = await open_session(db, person.id, amr=amr, ip_address=attempt.ip_address, user_agent=attempt.user_agent)
     refresh = secrets.token_urlsafe(32)
-    await add_refresh_token(db, opened.id, token_hash(refresh), seconds=_settings(request).refresh_token_seconds)
+    await add_refresh_token(
+        db, opened.id, token_hash(refresh), seconds=parts_of(request.scope).settings.refresh_token_seconds
+    )
     return pair(request, person, opened, refresh)
 
 
 def pair(request: Request, person: User, session: Session, refresh: str) -> TokenPair:
     """An access token for `session` beside the refresh token `refresh`."""
-    settings, attempt = _settings(request), audit.attempt_of(request)
-    attempt.session_id = session.id
-    tokens: Tokens = request.app.state.tokens
+    parts = parts_of(request.scope)
+    settings = parts.settings
+    audit.attempt_of(request).session_id = session.id
     now = int(time.time())
     claims = Claims(
         sub=person.id,
@@ -58,15 +59,9 @@ def pair(request: Request, person: User, session: Session, refresh: str) -> Toke
         amr=session.amr,
     )
     minutes = settings.access_token_seconds // 60
-    return TokenPair(accessToken=tokens.sign(claims), refreshToken=refresh, expiresIn=f"{minutes}m")
+    return TokenPair(accessToken=parts.tokens.sign(claims), refreshToken=refresh, expiresIn=f"{minutes}m")
 
 
 async def sign_in_as(request: Request, db: AsyncSession, person_id: object) -> None:
     """Lets sign-in code write what belongs to a person, in the person's name."""
     await act_as(request, db, Principal(user_id=person_id, role=SIGNING_IN))
-
-
-def _settings(request: Request) -> Settings:
-    settings = request.app.state.settings
-    assert isinstance(settings, Settings)
-    return settings

@@ -172,7 +172,7 @@ async def test_a_database_that_is_away_is_unavailable_and_comes_back(
     refuse = "ALTER ROLE aurum_api {} "
     async with transaction(owner_engine) as session:
         await session.execute(text(refuse.format("NOLOGIN")))
-    await app.state.engine.dispose()
+    await app.state.parts.engine.dispose()
     try:
         for answered in (
             await client.get(ACCOUNTS, headers=me),

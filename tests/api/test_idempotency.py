@@ -86,7 +86,7 @@ async def test_a_key_survives_a_restart_of_the_application(
     client: AsyncClient, app: FastAPI, owner_engine: AsyncEngine, me: dict[str, str]
 ) -> None:
     first = await _open(client, me, "order 1")
-    await app.state.engine.dispose()
+    await app.state.parts.engine.dispose()
     assert (await _open(client, me, "order 1")).content == first.content
 
 

@@ -40,7 +40,7 @@ async def claims(app: FastAPI, owner_engine: AsyncEngine) -> Claims:
 
 
 async def test_a_token_of_ours_opens_the_door(client: AsyncClient, app: FastAPI, claims: Claims) -> None:
-    assert (await client.get(ME, headers=bearer(app.state.tokens.sign(claims)))).status_code == 200
+    assert (await client.get(ME, headers=bearer(app.state.parts.tokens.sign(claims)))).status_code == 200
 
 
 @pytest.mark.parametrize("header", ["", "Bearer", "Bearer ", "Basic bWlyYTptaXJh", "Token abc", "Bearer \xe9\xe9"])
@@ -52,11 +52,11 @@ async def test_no_token_is_no_entry(client: AsyncClient, header: str) -> None:
 
 
 async def test_forged_tokens_are_refused(client: AsyncClient, app: FastAPI, claims: Claims) -> None:
-    good = app.state.tokens.sign(claims)
+    good = app.state.parts.tokens.sign(claims)
     header, payload, signature = good.split(".")
-    stranger = Tokens(app.state.settings)
-    other_issuer = Tokens(app.state.settings.model_copy(update={"token_issuer": "https://elsewhere.example"}))
-    other_issuer._key, other_issuer._kid = app.state.tokens._key, app.state.tokens._kid
+    stranger = Tokens(app.state.parts.settings)
+    other_issuer = Tokens(app.state.parts.settings.model_copy(update={"token_issuer": "https://elsewhere.example"}))
+    other_issuer._key, other_issuer._kid = app.state.parts.tokens._key, app.state.parts.tokens._kid
     richer = {**orjson.loads(_decoded(payload)), "permissions": ["admin:system"]}
     forgeries = [
         _with_header(good, alg="none", typ="at+jwt"),
@@ -85,14 +85,14 @@ async def test_an_expired_token_is_refused_even_if_it_was_good_a_moment_ago(
     client: AsyncClient, app: FastAPI, claims: Claims
 ) -> None:
     now = int(time.time())
-    late = app.state.tokens.sign(claims.model_copy(update={"iat": now - 1000, "exp": now - 1}))
+    late = app.state.parts.tokens.sign(claims.model_copy(update={"iat": now - 1000, "exp": now - 1}))
     assert (await client.get(ME, headers=bearer(late))).status_code == 401
     soon = claims.model_copy(update={"exp": now + 60})
-    token = app.state.tokens.sign(soon)
-    assert app.state.tokens.read(token) == soon
-    app.state.tokens._verified[token] = soon.model_copy(update={"exp": now - 1})
+    token = app.state.parts.tokens.sign(soon)
+    assert app.state.parts.tokens.read(token) == soon
+    app.state.parts.tokens._verified[token] = soon.model_copy(update={"exp": now - 1})
     with pytest.raises(BadToken):
-        app.state.tokens.read(token)
+        app.state.parts.tokens.read(token)
 
 
 async def test_a_token_of_somebody_elses_session_is_refused(
@@ -100,7 +100,7 @@ async def test_a_token_of_somebody_elses_session_is_refused(
 ) -> None:
     other = await add_customer(owner_engine)
     mixed = claims.model_copy(update={"sid": await session_for(owner_engine, other)})
-    assert (await client.get(ME, headers=bearer(app.state.tokens.sign(mixed)))).status_code == 401
+    assert (await client.get(ME, headers=bearer(app.state.parts.tokens.sign(mixed)))).status_code == 401
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ async def test_the_public_keys_verify_what_we_sign(client: AsyncClient, app: Fas
     (key,) = published["keys"]
     assert key.keys() == {"kty", "crv", "x", "kid", "use", "alg"}
     assert OKPKey.import_key({name: key[name] for name in ("kty", "crv", "x")}).thumbprint() == key["kid"]
-    header, payload, _ = app.state.tokens.sign(claims).split(".")
+    header, payload, _ = app.state.parts.tokens.sign(claims).split(".")
     assert orjson.loads(_decoded(header)) == {"alg": "EdDSA", "typ": "at+jwt", "kid": key["kid"]}
     told = orjson.loads(_decoded(payload))
     assert told.keys() >= {
@@ -145,8 +145,7 @@ def test_the_key_of_the_settings_is_used_and_another_kind_is_refused(tmp_path: A
     file = tmp_path / "signing.pem"
     key = OKPKey.generate_key("Ed25519")
     file.write_bytes(key.as_pem(private=True))
-    app = create_app(Settings(signing_key_file=file))
-    assert app.state.tokens.jwks()["keys"][0]["kid"] == key.thumbprint()
+    assert Tokens(Settings(signing_key_file=file)).jwks()["keys"][0]["kid"] == key.thumbprint()
     file.write_bytes(OKPKey.generate_key("X25519").as_pem(private=True))
     with pytest.raises(ValueError, match="Ed25519"):
         create_app(Settings(signing_key_file=file))

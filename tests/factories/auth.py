@@ -57,4 +57,4 @@ async def session_for(owner: AsyncEngine, person: Person) -> UUID:
 
 async def signed_in(app: FastAPI, owner: AsyncEngine, person: Person) -> dict[str, str]:
     """The header of a request of `person`, who is given a session without the work of a password."""
-    return bearer(app.state.tokens.sign(claims_of(person, await session_for(owner, person))))
+    return bearer(app.state.parts.tokens.sign(claims_of(person, await session_for(owner, person))))

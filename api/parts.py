@@ -1,0 +1,70 @@
+"""What handlers reach besides their arguments: the parts of the running application, and the work of one request."""
+
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+
+from fastapi import FastAPI
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+from starlette.requests import HTTPConnection
+from starlette.types import Scope
+
+from api.temporal import TemporalLink
+from infra.database import transaction
+from infra.outbox import Dispatcher
+from infra.passwords import Passwords
+from infra.settings import Settings
+from infra.tokens import Tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the application opens when it starts and closes when it ends."""
+
+    settings: Settings
+    tokens: Tokens
+    engine: AsyncEngine
+    temporal: TemporalLink
+    dispatcher: Dispatcher
+    passwords: Passwords
+
+
+@dataclass(slots=True)
+class Work:
+    """What one request does in the database: at most one transaction, which `stack` ends."""
+
+    engine: AsyncEngine
+    stack: AsyncExitStack = field(default_factory=AsyncExitStack)
+    session: AsyncSession | None = None
+    idempotency_key: str | None = None
+
+    async def begin(self) -> AsyncSession:
+        """The request's transaction. No connection is taken before its first statement."""
+        if self.session is None:
+            self.session = await self.stack.enter_async_context(transaction(self.engine))
+        return self.session
+
+
+def provide(app: FastAPI, parts: Parts) -> None:
+    """Makes `parts` those of `app`."""
+    app.state.parts = parts
+
+
+def parts_of(scope: Scope) -> Parts:
+    """The parts of the application that serves `scope`."""
+    parts = scope["app"].state.parts
+    assert isinstance(parts, Parts)
+    return parts
+
+
+def begin_work(request: HTTPConnection) -> Work:
+    """Makes a new `Work` the one of this request."""
+    work = Work(parts_of(request.scope).engine)
+    request.state.work = work
+    return work
+
+
+def work_of(request: HTTPConnection) -> Work:
+    """The work of this request."""
+    work = request.state.work
+    assert isinstance(work, Work)
+    return work
