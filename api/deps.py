@@ -38,7 +38,7 @@ async def _passwords(request: Request) -> Passwords:
 
 
 async def _database(request: Request) -> AsyncSession:
-    return await work_of(request).begin()
+    return await work_of(request).opened()
 
 
 Engine = Annotated[AsyncEngine, Depends(_engine)]

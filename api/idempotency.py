@@ -90,7 +90,7 @@ async def keep(request: Request, response: Response) -> None:
     work = work_of(request)
     if work.idempotency_key is None:
         return
-    session = await work.begin()
+    session = await work.opened()
     await session.execute(
         _KEEP,
         {

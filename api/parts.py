@@ -37,8 +37,8 @@ class Work:
     session: AsyncSession | None = None
     idempotency_key: str | None = None
 
-    async def begin(self) -> AsyncSession:
-        """The request's transaction. No connection is taken before its first statement."""
+    async def opened(self) -> AsyncSession:
+        """The request's transaction, opened on first use. No connection is taken before its first statement."""
         if self.session is None:
             self.session = await self.stack.enter_async_context(transaction(self.engine))
         return self.session

@@ -122,7 +122,7 @@ async def _in_one_transaction(
         except idempotency.Replay as replay:
             response = replay.response
         if attempt.audited:
-            await audit.record(await work.begin(), attempt, response.status_code)
+            await audit.record(await work.opened(), attempt, response.status_code)
     # Not before: a commit that failed has taken the line with it.
     attempt.recorded = attempt.audited
     if work.session is not None and has_enqueued(work.session):

@@ -23,9 +23,9 @@ SIGNING_IN = "authenticator"
 class TokenPair(BaseModel):
     """An access token for requests, and a refresh token for the next pair. The names are those of existing clients."""
 
-    accessToken: str = Field(examples=["eyJhbGciOiJFZERTQSJ9.e30.c2ln"])  # noqa: N815
-    refreshToken: str = Field(examples=["q1w2E3r4"])  # noqa: N815
-    expiresIn: str = Field(examples=["15m"])  # noqa: N815
+    accessToken: str = Field(examples=["eyJhbGciOiJFZERTQSJ9.e30.c2ln"])  # noqa: N815 # contract §3
+    refreshToken: str = Field(examples=["q1w2E3r4"])  # noqa: N815 # contract §3
+    expiresIn: str = Field(examples=["15m"])  # noqa: N815 # contract §3
 
 
 async def start_session(request: Request, db: AsyncSession, person: User, *, amr: tuple[str, ...]) -> TokenPair:
