@@ -11,9 +11,12 @@ from typing import Final, Self
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from infra.crypto import Keyring, decoded, weakness
 from models.wires import TIERS, Tier
 
 DEVELOPMENT_SECRET: Final = "development-only-secret-do-not-use-in-production"
+# Base64 of "development-only-not-a-real-key!".
+DEVELOPMENT_FIELD_KEY: Final = "ZGV2ZWxvcG1lbnQtb25seS1ub3QtYS1yZWFsLWtleSE="
 
 
 class Environment(StrEnum):
@@ -44,7 +47,9 @@ class BankHours(StrEnum):
 class Settings(BaseSettings):
     """The settings of one process. Unknown `AURUM_` variables in `.env` are an error, so typing errors show."""
 
-    model_config = SettingsConfigDict(env_prefix="AURUM_", env_file=".env", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="AURUM_", env_file=".env", extra="forbid", frozen=True, hide_input_in_errors=True
+    )
 
     environment: Environment = Environment.DEVELOPMENT
     log_level: str = "INFO"
@@ -71,6 +76,11 @@ class Settings(BaseSettings):
     token_secret: SecretStr = SecretStr(DEVELOPMENT_SECRET)
     access_token_seconds: int = Field(default=900, ge=60, le=3600)
     refresh_token_seconds: int = Field(default=7 * 24 * 3600, ge=3600)
+
+    # Personal data at rest (infra.crypto): 32 random bytes in base64 by key id, and the id that new values get. Older
+    # keys stay until `python -m infra.admin rotate-field-keys` has said that nothing is sealed with them.
+    field_keys: dict[str, SecretStr] = Field(default={"development": SecretStr(DEVELOPMENT_FIELD_KEY)})
+    field_key_id: str = "development"
 
     # The channel to the bank: one folder that we write, one that the bank writes.
     bank_profile: BankProfile = BankProfile.CORRESPONDENT
@@ -108,6 +118,17 @@ class Settings(BaseSettings):
         if not ends or ends[-1] is not None or len(known) != len(ends) - 1 or known != sorted(set(known)):
             msg = "AURUM_WIRE_TIERS has to rise, and its last tier has to have no upper end (up_to null)"
             raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _field_keys_fit(self) -> Self:
+        Keyring.of(self.field_keys, self.field_key_id)
+        if self.environment is Environment.PRODUCTION:
+            for key_id, key in self.field_keys.items():
+                weak = weakness(decoded(key_id, key))
+                if weak:
+                    msg = f"AURUM_FIELD_KEYS: the key {key_id} {weak}; make one with `openssl rand -base64 32`"
+                    raise ValueError(msg)
         return self
 
     @model_validator(mode="after")

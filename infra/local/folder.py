@@ -1,5 +1,6 @@
 """The data folder of one stack: where everything lies, its secrets, and files that are never half written."""
 
+import base64
 import fcntl
 import json
 import os
@@ -53,13 +54,16 @@ def read_json(path: Path) -> Any:
 
 @dataclass(frozen=True)
 class Secrets:
-    """What the stack generates once: database passwords by role, and what tokens are signed with."""
+    """What the stack generates once: database passwords by role, what tokens are signed with, and the keys of personal
+    data (as JSON, id to base64) with the id of the current one."""
 
     owner_password: str
     api_password: str
     worker_password: str
     token_secret: str
     signing_key_file: Path
+    field_keys: str
+    field_key_id: str
 
 
 @dataclass(frozen=True)
@@ -123,13 +127,28 @@ class DataFolder:
         if not signing_key.exists():
             pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
             write_atomically(signing_key, pem.decode("ascii"))
+        field_keys = self._field_keys()
         return Secrets(
             owner_password=self._secret("owner_password"),
             api_password=self._secret("api_password"),
             worker_password=self._secret("worker_password"),
             token_secret=self._secret("token_secret"),
             signing_key_file=signing_key,
+            field_keys=json.dumps(field_keys["keys"]),
+            field_key_id=field_keys["current"],
         )
+
+    def _field_keys(self) -> dict[str, Any]:
+        path = self.root / "secrets" / "field_keys.json"
+        if not path.exists():
+            key = base64.b64encode(secrets.token_bytes(32)).decode("ascii")
+            write_atomically(path, json.dumps({"current": "1", "keys": {"1": key}}, indent=1))
+        try:
+            kept = json.loads(path.read_text(encoding="utf-8"))
+            return {"current": str(kept["current"]), "keys": dict(kept["keys"])}
+        except (ValueError, KeyError, TypeError) as error:
+            # A new key in its place would lose what the old one sealed.
+            raise StackError(f"{path} is damaged: restore it, or begin with an empty data folder.") from error
 
     def _secret(self, name: str) -> str:
         path = self.root / "secrets" / name

@@ -84,6 +84,8 @@ class Site:
             "AURUM_BANK_HOURS": "always",
             "AURUM_SIGNING_KEY_FILE": str(self.secrets.signing_key_file),
             "AURUM_TOKEN_SECRET": self.secrets.token_secret,
+            "AURUM_FIELD_KEYS": self.secrets.field_keys,
+            "AURUM_FIELD_KEY_ID": self.secrets.field_key_id,
         }
         addresses = {
             "AURUM_DATABASE_URL": self.owner_url,
