@@ -169,9 +169,10 @@ async def test_an_answer_that_fails_for_us_tells_its_id_and_no_more(
 async def test_a_database_that_is_away_is_unavailable_and_comes_back(
     app: FastAPI, client: AsyncClient, owner_engine: AsyncEngine, me: dict[str, str]
 ) -> None:
-    refuse = "ALTER ROLE aurum_api {} "
+    away = text("DO $$ BEGIN EXECUTE format('REVOKE CONNECT ON DATABASE %I FROM PUBLIC', current_database()); END $$")
+    back = text("DO $$ BEGIN EXECUTE format('GRANT CONNECT ON DATABASE %I TO PUBLIC', current_database()); END $$")
     async with transaction(owner_engine) as session:
-        await session.execute(text(refuse.format("NOLOGIN")))
+        await session.execute(away)
     await app.state.parts.engine.dispose()
     try:
         for answered in (
@@ -182,5 +183,5 @@ async def test_a_database_that_is_away_is_unavailable_and_comes_back(
             assert answered.headers["Retry-After"] == "2"
     finally:
         async with transaction(owner_engine) as session:
-            await session.execute(text(refuse.format("LOGIN")))
+            await session.execute(back)
     assert (await client.get(ACCOUNTS, headers=me)).status_code == 200
