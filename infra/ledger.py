@@ -31,8 +31,7 @@ _POST: Final = (
     "SELECT entry_ord, transaction_id, outcome"
     " FROM ledger_post(%(batch)s::json, %(accounts)s::uuid[], %(places)s::integer[], %(amounts)s::bigint[])"
 )
-# An account may be locked by a transaction that hangs: one entry is then refused, and the bank goes on.
-_OPTIONS: Final = "-c timezone=UTC -c lock_timeout=2s -c statement_timeout=10s"
+_STATEMENT_SECONDS: Final = 10
 # From this many on, half of what waits is booked while the other half is being prepared.
 _WORTH_HALVING: Final = 32
 _FIRST_PAUSE: Final = 0.02
@@ -65,13 +64,13 @@ class _Waiting:
 
 
 class LedgerWriter:
-    """Books entries in batches over a small number of connections of its own. Use it as an async context
-    manager.
+    """Books entries in batches over connections of its own. Use it as an async context manager.
 
     `url` names the role that the entries are booked with: the API's may debit only for a customer, the
     worker's for the bank too. `patience_seconds` is how long an entry waits for a database that does not
-    answer, and `waiting_limit` how many entries may wait; after either `post` raises `Unavailable`. More than
-    one connection pays on a server with cores to spare: batches of different accounts then run side by side,
+    answer, `lock_seconds` how long a batch waits for an account that another transaction holds, and
+    `waiting_limit` how many entries may wait; after any of them `post` raises `Unavailable`. More than one
+    connection pays on a server with cores to spare: batches of different accounts then run side by side,
     those of one account still in turn.
     """
 
@@ -82,12 +81,14 @@ class LedgerWriter:
         connections: int = 1,
         batch_limit: int = 500,
         patience_seconds: float = 20.0,
+        lock_seconds: float = 1.0,
         waiting_limit: int = 20_000,
     ) -> None:
         self._url = url
         self._connections = connections
         self._batch_limit = batch_limit
         self._patience_seconds = patience_seconds
+        self._lock_seconds = lock_seconds
         self._waiting_limit = waiting_limit
         self._waiting: deque[_Waiting] = deque()
         self._claimed: set[str | UUID] = set()
@@ -131,7 +132,7 @@ class LedgerWriter:
         self._lanes.clear()
 
     async def _work(self) -> None:
-        lane = _Lane(self._url)
+        lane = _Lane(self._url, self._lock_seconds)
         batch: list[_Waiting] = []
         results: Sequence[_Result] = ()
         try:
@@ -187,8 +188,11 @@ class LedgerWriter:
 class _Lane:
     """One connection, and the patience to keep it."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, lock_seconds: float) -> None:
         self._url = url
+        self._options = (
+            f"-c timezone=UTC -c statement_timeout={_STATEMENT_SECONDS}s -c lock_timeout={lock_seconds * 1000:.0f}ms"
+        )
         self._connection: psycopg.AsyncConnection | None = None
 
     async def book(self, batch: Sequence[_Waiting], deadline: float) -> list[_Result]:
@@ -237,7 +241,7 @@ class _Lane:
                 )
 
     async def _book_apart(self, entries: Sequence[Entry], deadline: float, error: psycopg.Error) -> list[_Result]:
-        """One of `entries` cannot be booked: finds it by halves, and books the others."""
+        """One of `entries` cannot be booked, or not now: finds it by halves, and books the others."""
         if len(entries) == 1:
             if isinstance(error, errors.LockNotAvailable):
                 return _all(entries, Unavailable, "An account of this entry is busy", error)
@@ -254,7 +258,7 @@ class _Lane:
                 connect_timeout=5,
                 # A server whose machine went away is noticed within this time, not within hours.
                 tcp_user_timeout=15_000,
-                options=_OPTIONS,
+                options=self._options,
             )
         cursor = self._connection.cursor(binary=True)
         await cursor.execute(_POST, encode(entries), prepare=True)

@@ -129,14 +129,24 @@ class Server:
     def _set_passwords(self, connection: psycopg.Connection) -> None:
         passwords = {"aurum_api": self.api_password, "aurum_worker": self.worker_password}
         for role, password in passwords.items():
-            statement = sql.SQL("ALTER ROLE {} PASSWORD {}").format(
-                sql.Identifier(role), sql.Literal(password)
-            )
+            statement = sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(role), sql.Literal(password))
             connection.execute(statement)
 
 
+def described(stack: Stack) -> Server:
+    """The server of a stack whose database runs."""
+    secrets_ = stack.site.secrets
+    return Server(
+        port=stack.site.ports["db"],
+        owner_role=str(conninfo.conninfo_to_dict(stack.site.owner_url)["user"]),
+        owner_password=secrets_.owner_password,
+        api_password=secrets_.api_password,
+        worker_password=secrets_.worker_password,
+    )
+
+
 @contextmanager
-def server() -> Iterator[Server]:
+def stack_of_database() -> Iterator[Stack]:
     """A running server in a folder of its own, gone when the block ends."""
     with warnings.catch_warnings():
         # Its import looks for a runtime directory that we do not use, and warns where there is none.
@@ -146,16 +156,16 @@ def server() -> Iterator[Server]:
     try:
         with Stack(folder) as stack:
             stack.start([Part.DB], migrate=False)
-            site = stack.site
-            yield Server(
-                port=site.ports["db"],
-                owner_role=str(conninfo.conninfo_to_dict(site.owner_url)["user"]),
-                owner_password=site.secrets.owner_password,
-                api_password=site.secrets.api_password,
-                worker_password=site.secrets.worker_password,
-            )
+            yield stack
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def server() -> Iterator[Server]:
+    """The server of a test run."""
+    with stack_of_database() as stack:
+        yield described(stack)
 
 
 def packed(running: Server) -> dict[str, int | str]:
