@@ -1,10 +1,12 @@
 """The operations on wires. The acts and their rules are in `models.tables.wires.acts`; here they are asked for."""
 
-from typing import Annotated, Any
+from collections.abc import Collection
+from datetime import UTC, datetime
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import Query, Request
-from sqlalchemy import select
+from fastapi import Depends, Query, Request
+from sqlalchemy import ColumnElement, and_, or_, select
 from sqlmodel import col
 
 from api import audit
@@ -13,7 +15,8 @@ from api.errors import documented
 from api.idempotency import IdempotencyKey
 from api.pages import Page, PageQuery, page_of
 from api.routing import feature
-from api.wires.shapes import Approval, Rejection, Timeline, TimelineEntry, WireIn, WireView, view
+from api.wires.orders import WireIn
+from api.wires.shapes import Approval, Rejection, Timeline, WireView, timeline_of, told_status, view
 from models.auth import Role
 from models.tables import wires
 from models.tables.auth import Caller
@@ -21,6 +24,11 @@ from models.tables.wires import Wire
 from models.wires import WireStatus
 
 router = feature("wires")
+
+
+async def now() -> datetime:
+    """The present moment; a dependency, so that a test can say when it is."""
+    return datetime.now(UTC)
 
 
 async def _seen(db: Db, wire: Wire, caller: Caller) -> WireView:
@@ -34,10 +42,11 @@ async def create_wire(
     caller: Annotated[Caller, Requires("wires:create")],
     db: Db,
     _key: IdempotencyKey,
+    at: Annotated[datetime, Depends(now)],
 ) -> WireView:
     """Checks the order, sets amount and fee aside, starts the wire's process. Refused, it leaves nothing behind."""
     audit.note(request, "wire", new=body.model_dump(mode="json"))
-    wire = await wires.place(db, caller.id, body.order(), request_id=audit.attempt_of(request).request_id)
+    wire = await wires.place(db, caller.id, body.order(), at=at, request_id=audit.attempt_of(request).request_id)
     audit.note(request, "wire", wire.id)
     return view(wire, 0, caller)
 
@@ -53,13 +62,25 @@ async def list_wires(
     """The wires that the caller may see, newest first: a customer's own, everybody's for staff."""
     chosen = select(Wire)
     if status:
-        chosen = chosen.where(col(Wire.status).in_(status))
+        chosen = chosen.where(_stands(status, caller))
     if account_id:
         chosen = chosen.where(col(Wire.sender_account_id) == account_id)
     page: Page[Wire] = await page_of(db, chosen, col(Wire.id), wanted, lambda wire: wire)
     given = await wires.given(db, [wire.id for wire in page.data])
     views = [view(wire, given.get(wire.id, 0), caller) for wire in page.data]
     return Page[WireView].model_validate(page.model_dump(exclude={"data"}) | {"data": views})
+
+
+def _stands(wanted: Collection[WireStatus], caller: Caller) -> ColumnElement[bool]:
+    """That a wire has one of the `wanted` statuses, as far as `caller` is told."""
+    if caller.role != Role.CUSTOMER:
+        return col(Wire.status).in_(wanted)
+    shown: list[ColumnElement[bool]] = [col(Wire.status).in_(set(wanted) - {WireStatus.BLOCKED})]
+    for approved in (True, False):
+        if told_status(WireStatus.BLOCKED, approved=approved) in wanted:
+            was_approved = col(Wire.approved_at).is_not(None) if approved else col(Wire.approved_at).is_(None)
+            shown.append(and_(col(Wire.status) == WireStatus.BLOCKED, was_approved))
+    return or_(*shown)
 
 
 @router.get("/{wire_id}", summary="Read a wire", responses=documented(401, 403, 404))
@@ -72,14 +93,7 @@ async def read_wire(wire_id: UUID, caller: Annotated[Caller, Requires("wires:rea
 async def read_timeline(wire_id: UUID, caller: Annotated[Caller, Requires("wires:read")], db: Db) -> Timeline:
     """Every step in its order. Customers see that officers acted, and not who they are or what they noted."""
     wire = await wires.find(db, wire_id)
-    entries = [
-        TimelineEntry.model_validate(line.model_dump(include=set(TimelineEntry.model_fields)))
-        for line in await wires.timeline(db, wire.id)
-    ]
-    if caller.role == Role.CUSTOMER:
-        hidden: dict[str, Any] = {"actor_id": None, "data": {}}
-        entries = [entry if entry.actor == "customer" else entry.model_copy(update=hidden) for entry in entries]
-    return Timeline(data=entries)
+    return timeline_of(await wires.timeline(db, wire.id), caller)
 
 
 @router.put("/{wire_id}/approve", summary="Approve a wire", responses=documented(400, 401, 403, 404, 409))

@@ -3,13 +3,14 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, Final
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from models.bank import Charges, PostalAddress
+from models.errors import RuleRefused
 from models.money import exponent, to_minor
 
 # What the bank takes for a wire, in major units. Currencies that are not here cannot be wired.
@@ -50,6 +51,27 @@ class WireOrder(BaseModel):
     charges: Charges = Charges.SHA
     reference: str = ""
     execution_date: date | None = None
+
+
+# The calendars of the rails are loaded for longer than that; past them nobody knows which days are bank days.
+LONGEST_WAIT: Final = timedelta(days=365)
+
+
+class ExecutionDateRefused(RuleRefused):
+    """A day that is over, or too far away for the bank's calendars."""
+
+    code = "execution_date_refused"
+    title = "Execution date cannot be used"
+
+
+def check_execution_date(day: date | None, today: date) -> None:
+    """Raises `ExecutionDateRefused` for a `day` before `today` or more than a year after it. None is at once."""
+    if day is None:
+        return
+    if day < today:
+        raise ExecutionDateRefused(f"the execution date is over; today is {today}, in UTC")
+    if day > today + LONGEST_WAIT:
+        raise ExecutionDateRefused(f"a wire waits at most {LONGEST_WAIT.days} days for its execution date")
 
 
 # What an approval is an approval of. A new field that matters gets a new version, so that old hashes stay checkable.

@@ -36,6 +36,7 @@ from models.wires import (
     SlaStage,
     WireOrder,
     WireStatus,
+    check_execution_date,
     content_hash,
     decimals,
     end_to_end_id,
@@ -44,11 +45,19 @@ from models.wires import (
 )
 
 
-async def place(session: AsyncSession, maker: UUID, order: WireOrder, *, request_id: str | None = None) -> Wire:
-    """Orders a wire: stores it, sets its money aside, and asks for its process.
+async def place(
+    session: AsyncSession,
+    maker: UUID,
+    order: WireOrder,
+    *,
+    at: datetime | None = None,
+    request_id: str | None = None,
+) -> Wire:
+    """Orders a wire, `at` that moment or now: stores it, sets its money aside, and asks for its process.
 
     Raises `NotFound` (the account), `KycRequired`, `CustomerFrozen`, `CurrencyMismatch`, `AccountUnusable`,
-    `RuleRefused` (a currency that is not wired) and `InsufficientFunds`; then nothing is stored.
+    `RuleRefused` (a currency that is not wired), `ExecutionDateRefused` and `InsufficientFunds`; then nothing is
+    stored.
     """
     await _may_send_money(session, maker)
     account = (
@@ -68,6 +77,7 @@ async def place(session: AsyncSession, maker: UUID, order: WireOrder, *, request
     cost = price(order.currency, order.charges)
     if cost.deducted_minor >= order.amount_minor:
         raise RuleRefused(f"the fee of {written(cost.deducted_minor, order.currency)} is more than the amount")
+    check_execution_date(order.execution_date, (at or datetime.now(UTC)).astimezone(UTC).date())
     wire_id = uuid7()
     content = order.model_dump(mode="json") | cost.model_dump()
     wire = Wire(
@@ -164,7 +174,8 @@ async def cancel(session: AsyncSession, wire_id: UUID, customer: UUID, *, reques
         raise NotFound("there is no such wire")
     wire = await locked(session, wire_id)
     if not may_move(WireStatus(wire.status), WireStatus.CANCELLED, Mover.PERSON):
-        raise WrongState(f"the wire is {wire.status} and can no longer be cancelled")
+        # Not which state: a customer is not told that a wire is blocked.
+        raise WrongState("the wire can no longer be cancelled")
     wire.status = WireStatus.CANCELLED
     wire.reason_code = "cancelled_by_customer"
     await session.flush()

@@ -1,0 +1,126 @@
+"""What an order of a wire looks like. An order that is accepted here can be written as a message to the bank."""
+
+import re
+from datetime import date
+from functools import partial
+from typing import Annotated, Any, Final, Self
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+
+from api.amounts import AmountIn, CurrencyIn
+from api.errors import field_error
+from models.bank import Charges
+from models.bank_codes import checked_account, checked_bic, checked_purpose, checked_routing_number, country_of
+from models.bank_text import checked_line, checked_writable
+from models.errors import AurumError
+from models.money import to_minor
+from models.wires import WireOrder
+
+_ISO_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+def _checked_by(check: Any) -> BeforeValidator:
+    def read(value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        try:
+            return check(value)
+        except AurumError as error:
+            raise field_error(error) from None
+
+    return BeforeValidator(read)
+
+
+def _written_in(limit: int) -> AfterValidator:
+    def read(value: str) -> str:
+        try:
+            return checked_writable(value, limit)
+        except AurumError as error:
+            raise field_error(error) from None
+
+    return AfterValidator(read)
+
+
+def _day(value: Any) -> Any:
+    # Pydantic would also read a number as seconds since 1970, and midnight as a day.
+    if isinstance(value, str) and _ISO_DAY.fullmatch(value):
+        return value
+    raise ValueError("a day is written 2026-11-30")
+
+
+_Stripped = partial(StringConstraints, strip_whitespace=True)
+_Seen = AfterValidator(checked_line)
+Part16 = Annotated[str, _Stripped(min_length=1, max_length=16), _Seen]
+Part70 = Annotated[str, _Stripped(min_length=1, max_length=70), _Seen]
+Town = Annotated[str, _Stripped(min_length=1, max_length=35), _Seen, _written_in(35)]
+Name = Annotated[str, _Stripped(min_length=1, max_length=140), _Seen, _written_in(140)]
+BankName = Annotated[str, _Stripped(max_length=140), _Seen]
+Reference = Annotated[str, _Stripped(max_length=140), _Seen, _written_in(140)]
+Day = Annotated[date, BeforeValidator(_day, json_schema_input_type=str)]
+
+
+class RecipientAddress(BaseModel):
+    """Where the recipient lives, in the parts and lengths of ISO 20022. What banks cannot write of it is left out."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    street: Part70 | None = None
+    building: Part16 | None = None
+    town: Town
+    postal_code: Part16 | None = None
+    country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
+
+
+class WireIn(BaseModel):
+    """A wire to order. The bank is named by its BIC or by its ABA routing number."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "example": {
+                "from_account_id": "01890a5d-ac96-774b-bcce-b302099a8057",
+                "amount": 1000.00,
+                "currency": "USD",
+                "recipient_name": "Globex Trading Ltd",
+                "recipient_bank_name": "Test Bank",
+                "recipient_bank_swift": "TESTUS33",
+                "recipient_account_number": "000123456789",
+                "recipient_address": {"street": "Main Street", "building": "1", "town": "New York", "country": "US"},
+                "purpose_code": "SUPP",
+                "charges": "SHA",
+                "reference": "Invoice 7",
+            }
+        },
+    )
+
+    from_account_id: UUID
+    amount: AmountIn
+    currency: CurrencyIn
+    recipient_name: Name
+    recipient_bank_name: BankName = ""
+    recipient_bank_swift: Annotated[str | None, _checked_by(checked_bic)] = None
+    recipient_routing_number: Annotated[str | None, _checked_by(checked_routing_number)] = None
+    recipient_account_number: Annotated[str, _checked_by(checked_account)]
+    recipient_address: RecipientAddress | None = None
+    purpose_code: Annotated[str | None, _checked_by(checked_purpose)] = Field(
+        default=None, description="ISO 20022 external purpose code, for example SALA."
+    )
+    charges: Charges = Charges.SHA
+    reference: Reference = ""
+    execution_date: Day | None = None
+
+    @model_validator(mode="after")
+    def _names_one_bank(self) -> Self:
+        if (self.recipient_bank_swift is None) == (self.recipient_routing_number is None):
+            raise ValueError("name the bank by recipient_bank_swift or by recipient_routing_number, not by both")
+        return self
+
+    def order(self) -> WireOrder:
+        """The order in minor units. Raises `InvalidAmount`."""
+        return WireOrder(
+            sender_account_id=self.from_account_id,
+            amount_minor=to_minor(self.amount, self.currency),
+            recipient_country=country_of(self.recipient_bank_swift, self.recipient_account_number),
+            **self.model_dump(exclude={"from_account_id", "amount"}),
+        )
