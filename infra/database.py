@@ -42,6 +42,8 @@ def connect(url: str, *, pool_size: int = 16, name: str = "aurum") -> AsyncEngin
         pool_timeout=10,
         pool_pre_ping=True,
         pool_recycle=1800,
+        # An error that reaches a log shows its statement, never the values: those are people and money.
+        hide_parameters=True,
         connect_args={"application_name": name, "connect_timeout": 5, "options": "-c timezone=UTC"},
     )
 
