@@ -4,10 +4,10 @@ import json
 from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import DateTime, LargeBinary, Text, text
+from sqlalchemy import BigInteger, DateTime, FetchedValue, LargeBinary, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import Field, SQLModel, col, func, select
@@ -32,6 +32,8 @@ class Wire(SQLModel, table=True):
     """One wire. What was ordered never changes after the insert: the database refuses it."""
 
     __tablename__ = "wire_transfers"
+    # `updated_at` is the database's: read back with each change, so that an answer tells what is stored.
+    __mapper_args__: ClassVar[dict[str, Any]] = {"eager_defaults": True}
 
     id: UUID = Field(default_factory=uuid7, primary_key=True)
     user_id: UUID
@@ -39,9 +41,9 @@ class Wire(SQLModel, table=True):
     transaction_id: UUID | None = None
     status: str = Field(default=WireStatus.PENDING, sa_type=Text)
     compliance_status: str = Field(default=ComplianceStatus.PENDING, sa_type=Text)
-    amount_minor: int
-    fee_minor: int
-    deducted_minor: int = 0
+    amount_minor: int = Field(sa_type=BigInteger)
+    fee_minor: int = Field(sa_type=BigInteger)
+    deducted_minor: int = Field(default=0, sa_type=BigInteger)
     currency: str
     exponent: int
     recipient_name: str
@@ -74,7 +76,11 @@ class Wire(SQLModel, table=True):
     reason_code: str | None = None
     reason_text: str | None = None
     created_at: datetime | None = Field(default=None, sa_type=MOMENT, sa_column_kwargs={"server_default": func.now()})
-    updated_at: datetime | None = Field(default=None, sa_type=MOMENT, sa_column_kwargs={"server_default": func.now()})
+    updated_at: datetime | None = Field(
+        default=None,
+        sa_type=MOMENT,
+        sa_column_kwargs={"server_default": func.now(), "server_onupdate": FetchedValue()},
+    )
 
     @property
     def money(self) -> WireMoney:
