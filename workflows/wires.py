@@ -33,6 +33,7 @@ class WireWorkflow:
         self._start = start
         self._wakes = 0
         self._seen = 0
+        self._sent = False
         self._silent_since: datetime | None = None
 
     @workflow.signal(name="wake")
@@ -60,10 +61,11 @@ class WireWorkflow:
                 return await self._do(ApprovalSteps.review, "Look for decisions and SLA marks")
             case WireStatus.APPROVED:
                 await self._until_window(state.look_again_at)
-                released = await self._do(PaymentSteps.release, "Release in the rail's window")
-                if released.status is WireStatus.RELEASED:
-                    return await self._send()
-                return released
+                return await self._do(PaymentSteps.release, "Release in the rail's window")
+            case WireStatus.RELEASED if not self._sent:
+                # Not only after `release` has answered: a worker that died between the release and its answer is
+                # followed by one whose earlier step finds the wire released.
+                return await self._send()
             case _:
                 if await self._until(state.look_again_at, "From here on the bank is late"):
                     return await self._do(SettlementSteps.apply_answers, "Apply the bank's answers")
@@ -79,6 +81,7 @@ class WireWorkflow:
             retry_policy=PROVIDER,
             summary="Put the order into the bank's folder",
         )
+        self._sent = True
         self._show(state)
         return state
 
