@@ -93,16 +93,8 @@ class Rejection(BaseModel):
     reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000)]
 
 
-# Telling a customer of a hit would be tipping off (decision 0006): to them a blocked wire is in review, which is true.
-_TOLD_TO_CUSTOMERS: Final = {ComplianceStatus.PENDING, ComplianceStatus.CLEAR}
-_KEPT_FROM_CUSTOMERS: Final = frozenset({"blocked_at_release"})
-
-
-def told_status(status: str, *, approved: bool) -> WireStatus:
-    """The status that a customer is told: a blocked wire seems to stay where it was when it was blocked."""
-    if status != WireStatus.BLOCKED:
-        return WireStatus(status)
-    return WireStatus.APPROVED if approved else WireStatus.PENDING
+# What an officer noted about a name that screening found stays with the staff (decision 0006).
+_WITHOUT_FINDINGS: Final = {ComplianceStatus.PENDING, ComplianceStatus.CLEAR}
 
 
 def view(wire: Wire, given: int, caller: Caller) -> WireView:
@@ -121,16 +113,8 @@ def view(wire: Wire, given: int, caller: Caller) -> WireView:
 
 
 def _for_its_customer(wire: WireView) -> WireView:
-    changed: dict[str, Any] = {
-        "status": told_status(wire.status, approved=wire.approved_at is not None),
-        "approved_by": None,
-    }
-    if wire.compliance_status not in _TOLD_TO_CUSTOMERS:
-        changed["compliance_status"] = ComplianceStatus.IN_REVIEW
-        # Why an officer refused a name that resembles a listed one says what was found.
-        if wire.status in {WireStatus.BLOCKED, WireStatus.REJECTED}:
-            changed |= {"reason_code": None, "reason": None}
-    return wire.model_copy(update=changed)
+    tellable = wire.compliance_status in _WITHOUT_FINDINGS
+    return wire.model_copy(update={"approved_by": None, "reason": wire.reason if tellable else None})
 
 
 def timeline_of(events: Sequence[WireEvent], caller: Caller) -> Timeline:
@@ -139,13 +123,9 @@ def timeline_of(events: Sequence[WireEvent], caller: Caller) -> Timeline:
         TimelineEntry.model_validate(event.model_dump(include=set(TimelineEntry.model_fields))) for event in events
     ]
     if caller.role == Role.CUSTOMER:
-        entries = [_to_its_customer(entry) for entry in entries if entry.event not in _KEPT_FROM_CUSTOMERS]
+        entries = [_to_its_customer(entry) for entry in entries]
     return Timeline(data=entries)
 
 
 def _to_its_customer(entry: TimelineEntry) -> TimelineEntry:
-    if entry.actor == "customer":
-        return entry
-    # Screening is the one step that blocks and is told.
-    status = told_status(entry.status, approved=False)
-    return entry.model_copy(update={"status": status, "actor_id": None, "data": {}})
+    return entry if entry.actor == "customer" else entry.model_copy(update={"actor_id": None, "data": {}})

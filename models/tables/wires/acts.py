@@ -174,8 +174,7 @@ async def cancel(session: AsyncSession, wire_id: UUID, customer: UUID, *, reques
         raise NotFound("there is no such wire")
     wire = await locked(session, wire_id)
     if not may_move(WireStatus(wire.status), WireStatus.CANCELLED, Mover.PERSON):
-        # Not which state: a customer is not told that a wire is blocked.
-        raise WrongState("the wire can no longer be cancelled")
+        raise WrongState(f"the wire is {wire.status} and can no longer be cancelled")
     wire.status = WireStatus.CANCELLED
     wire.reason_code = "cancelled_by_customer"
     await session.flush()
