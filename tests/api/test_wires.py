@@ -271,45 +271,19 @@ async def _everything_a_customer_reads(door: Door, wire_id: str, headers: dict[s
     return "".join(answer.text for answer in answers)
 
 
-async def test_a_customer_is_not_told_of_a_hit_and_staff_is(door: Door) -> None:
+async def test_a_customer_is_told_that_a_wire_is_blocked_and_not_what_matched(door: Door) -> None:
     customer = await door.customer()
     _, officer = await door.officer("compliance_officer")
     wire_id = await door.ordered(customer, recipient_name="Viktor Grimsholm")
     await door.screened(wire_id)
-    staff = await door.seen(wire_id, officer)
-    assert (staff["status"], staff["compliance_status"], staff["reason_code"]) == ("blocked", "hit", "sanctions_hit")
-    shown = await door.seen(wire_id, customer.headers)
-    assert (shown["status"], shown["compliance_status"], shown["reason_code"]) == ("pending", "in_review", None)
-    for query, found in (("blocked", 0), ("pending", 1), ("approved", 0)):
-        assert (await door.client.get(f"{WIRES}?status={query}", headers=customer.headers)).json()["total"] == found
-    assert (await door.client.get(f"{WIRES}?status=blocked", headers=officer)).json()["total"] == 1
+    for reader in (customer.headers, officer):
+        seen = await door.seen(wire_id, reader)
+        assert (seen["status"], seen["compliance_status"], seen["reason_code"]) == ("blocked", "hit", "sanctions_hit")
+        assert (await door.client.get(f"{WIRES}?status=blocked", headers=reader)).json()["total"] == 1
     read = await _everything_a_customer_reads(door, wire_id, customer.headers)
-    assert not any(word in read for word in ("blocked", '"hit"', "hits", "sanction", "AD-1"))
-    assert [entry["status"] for entry in await door.timeline(wire_id, officer)] == ["pending", "blocked"]
+    assert "AD-1" not in read
     is_refusal(await door.cancel(wire_id, customer.headers), 409, "wrong_state")
     assert await held(door.owner, customer.account) == (1_025_00, 1_025_00)
-
-
-async def test_a_customer_is_not_told_of_a_block_at_release(door: Door) -> None:
-    customer = await door.customer()
-    _, officer = await door.officer("compliance_officer")
-    wire_id = await door.awaiting(customer)
-    await door.approve(wire_id, officer)
-    async with transaction(door.owner) as session:
-        await session.execute(
-            text(
-                "INSERT INTO sanctions_entries (id, list, version, kind, name)"
-                " VALUES ('AD-9', 'AURUM-DEMO', '2026-11-02', 'entity', 'Globex Trading')"
-            )
-        )
-    await door.released(wire_id)
-    assert (await door.seen(wire_id, officer))["status"] == "blocked"
-    shown = await door.seen(wire_id, customer.headers)
-    assert (shown["status"], shown["compliance_status"], shown["reason_code"]) == ("approved", "in_review", None)
-    for query, found in (("blocked", 0), ("pending", 0), ("approved", 1)):
-        assert (await door.client.get(f"{WIRES}?status={query}", headers=customer.headers)).json()["total"] == found
-    read = await _everything_a_customer_reads(door, wire_id, customer.headers)
-    assert not any(word in read for word in ("blocked", '"hit"', "sanction", "AD-9"))
 
 
 async def test_a_customer_is_not_told_why_a_similar_name_was_refused(door: Door) -> None:
