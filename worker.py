@@ -22,6 +22,7 @@ from activities.bank import BankInbox
 from activities.notifications import NotificationSteps
 from activities.wires import ApprovalSteps, PaymentSteps, SettlementSteps, WireDesk
 from infra import schedules, temporal
+from infra.crypto import Keyring
 from infra.database import connect
 from infra.outbox import Dispatcher, relay
 from infra.providers.bank import FolderChannel
@@ -55,7 +56,8 @@ def assemble(config: Settings, engine: AsyncEngine) -> Parts:
     channel = FolderChannel(config.bank_outbox, config.bank_inbox)
     desk = WireDesk.of(config, engine, channel)
     approval, payment, settlement = ApprovalSteps(desk), PaymentSteps(desk), SettlementSteps(desk)
-    notifications = NotificationSteps(engine, FolderEmail(config.mail_dir, config.mail_from))
+    keyring = Keyring.of(config.field_keys, config.field_key_id)
+    notifications = NotificationSteps(engine, FolderEmail(config.mail_dir, config.mail_from), keyring)
     return Parts(
         engine=engine,
         inbox=BankInbox(engine, channel),

@@ -73,6 +73,7 @@ class SealedField:
 SEALED_FIELDS: Final = (
     SealedField("users", "tax_id_sealed", "id"),
     SealedField("totp_factors", "seed_sealed", "user_id"),
+    SealedField("notifications", "secret_sealed", "id"),
 )
 
 

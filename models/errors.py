@@ -14,12 +14,14 @@
     │   └── AccountUnusable
     ├── NotAuthenticated
     │   ├── BadCredentials
+    │   ├── WrongCode
     │   └── BadToken
     ├── Forbidden
     │   ├── PermissionMissing
     │   ├── FourEyes
     │   ├── KycRequired
     │   ├── CustomerFrozen
+    │   ├── StepUpRequired
     │   └── EmailNotVerified
     ├── NotFound
     ├── Conflict
@@ -139,6 +141,13 @@ class BadCredentials(NotAuthenticated):
     title = "E-mail or password is wrong"
 
 
+class WrongCode(NotAuthenticated):
+    """The code of a second factor is wrong, too old, or was used before; which of these is not told."""
+
+    code = "wrong_code"
+    title = "Code is wrong"
+
+
 class BadToken(NotAuthenticated):
     """The token is expired, revoked, already used, or not ours."""
 
@@ -179,6 +188,13 @@ class CustomerFrozen(Forbidden):
 
     code = "customer_frozen"
     title = "Customer is frozen"
+
+
+class StepUpRequired(Forbidden):
+    """Signed in too long ago for this act: it needs a fresh proof. `challenge`, `methods` and `verify_at` say how."""
+
+    code = "step_up_required"
+    title = "Confirm that it is you"
 
 
 class EmailNotVerified(Forbidden):

@@ -1,5 +1,6 @@
 """What people are told. A notification is stored with the change that it tells of, and sent by a process of its own."""
 
+from collections.abc import Callable
 from uuid import UUID
 
 from sqlalchemy import CursorResult, text
@@ -9,13 +10,27 @@ from uuid_utils.compat import uuid7
 from models.tables.outbox import enqueue
 
 
-async def tell(session: AsyncSession, *, user_id: UUID, key: str, event: str, subject: str, body: str) -> None:
-    """Tells `user_id` once for each `key`: stores the notification and asks for its process."""
+async def tell(
+    session: AsyncSession,
+    *,
+    user_id: UUID,
+    key: str,
+    event: str,
+    subject: str,
+    body: str,
+    to_email: str | None = None,
+    seal: Callable[[UUID], bytes] | None = None,
+) -> None:
+    """Tells `user_id` once for each `key`: stores the notification and asks for its process.
+
+    It goes to the person's own address unless `to_email` names another. A secret is told by `seal`, which seals it for
+    the notification with that id: `body` says `models.notifications.HIDDEN` in its place, and what is stored is sealed.
+    """
     notification_id = uuid7()
     stored: CursorResult[tuple[()]] = await session.execute(  # type: ignore[assignment] # an INSERT gives a cursor
         text(
-            "INSERT INTO notifications (id, user_id, key, event, subject, body)"
-            " VALUES (:id, :user_id, :key, :event, :subject, :body) ON CONFLICT DO NOTHING"
+            "INSERT INTO notifications (id, user_id, key, event, subject, body, to_email, secret_sealed)"
+            " VALUES (:id, :user_id, :key, :event, :subject, :body, :to_email, :secret_sealed) ON CONFLICT DO NOTHING"
         ),
         {
             "id": notification_id,
@@ -24,6 +39,8 @@ async def tell(session: AsyncSession, *, user_id: UUID, key: str, event: str, su
             "event": event,
             "subject": subject,
             "body": body,
+            "to_email": to_email,
+            "secret_sealed": seal(notification_id) if seal else None,
         },
     )
     if stored.rowcount:
