@@ -1,9 +1,8 @@
 """Account numbers, and what kinds and states of account there are.
 
-A euro account has an IBAN (ISO 13616) of the Dutch form, `NL` + two check digits + the bank's code + ten
-digits. An account in another currency has a number of twelve digits, of which the last two are its check
-digits. Both are checked by ISO 7064 mod 97-10, which finds every single wrong digit and every exchange of two
-neighbours.
+A euro account has an IBAN (ISO 13616) of the Dutch form, `NL` + two check digits + the bank's code + ten digits. An
+account in another currency has a number of twelve digits, of which the last two are its check digits. Both are checked
+by ISO 7064 mod 97-10, which finds every single wrong digit and every exchange of two neighbours.
 """
 
 import re
@@ -61,14 +60,12 @@ def is_own_number(number: str) -> bool:
 def read_number(written: str) -> str:
     """`written` as people type it (spaces, small letters) in the form that is stored.
 
-    Raises `Malformed` for what is not a number of this bank; the sentence says whether form or check digits
-    are wrong, which is what a person needs to find a typing error.
+    Raises `Malformed` for what is not a number of this bank; the sentence says whether form or check digits are wrong,
+    which is what a person needs to find a typing error.
     """
     number = written.replace(" ", "").upper()
     if not (_IBAN.fullmatch(number) or _PLAIN.fullmatch(number)):
-        raise Malformed(
-            f"An account number of this bank has the form {COUNTRY}00{BANK_CODE}0000000000 or 12 digits"
-        )
+        raise Malformed(f"An account number of this bank has the form {COUNTRY}00{BANK_CODE}0000000000 or 12 digits")
     if not is_own_number(number):
         raise Malformed("The check digits of the account number are wrong")
     return number

@@ -1,8 +1,8 @@
 """Entries of the ledger: what a posting is, before the database has seen it.
 
-An entry moves money between accounts by at least two legs that sum to zero. Amounts are whole minor units and
-are counted **credit-positive**: a leg above zero credits its account (the bank owes more), a leg below zero
-debits it. An asset of the bank, such as its account at a correspondent, therefore stands below zero.
+An entry moves money between accounts by at least two legs that sum to zero. Amounts are whole minor units and are
+counted **credit-positive**: a leg above zero credits its account (the bank owes more), a leg below zero debits it. An
+asset of the bank, such as its account at a correspondent, therefore stands below zero.
 """
 
 from collections.abc import Iterable, Mapping
@@ -123,14 +123,14 @@ def credit(account_id: UUID, amount_minor: int) -> Leg:
 class Entry(BaseModel):
     """One entry of the journal. Amounts are minor units of `currency`.
 
-    `key` makes posting idempotent: the same key with the same content (`content_hash`) returns the entry that
-    is stored, with other content it is refused. `amount_minor` is the headline amount that people read;
-    `legs` are what is booked. `captures` names a hold that this entry turns into a debit. `on_behalf_of` is
-    the customer whose accounts may be debited; None acts for the bank, which the database allows to the
-    worker alone. `value_date` None is the day of posting.
+    `key` makes posting idempotent: the same key with the same content (`content_hash`) returns the entry that is
+    stored, with other content it is refused. `amount_minor` is the headline amount that people read; `legs` are what is
+    booked. `captures` names a hold that this entry turns into a debit. `on_behalf_of` is the customer whose accounts
+    may be debited; None acts for the bank, which the database allows to the worker alone. `value_date` None is the day
+    of posting.
 
-    Raises pydantic's `ValidationError` for what no ledger can book: fewer than two legs, a leg of zero, a sum
-    that is not zero; and `UnknownCurrency`. Posting can then only be refused for what the books say.
+    Raises pydantic's `ValidationError` for what no ledger can book: fewer than two legs, a leg of zero, a sum that is
+    not zero; and `UnknownCurrency`. Posting can then only be refused for what the books say.
     """
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")

@@ -1,7 +1,6 @@
 """The table of accounts and the questions asked of it. Functions take a session and never commit.
 
-Balances are read here and changed nowhere in Python: `ledger_post` and the hold functions are their only
-writers.
+Balances are read here and changed nowhere in Python: `ledger_post` and the hold functions are their only writers.
 """
 
 import secrets
@@ -71,8 +70,7 @@ async def open_account(
 ) -> Account:
     """Opens an empty account for a customer under a new number. Raises `UnknownCurrency`.
 
-    The number is random, so that it tells neither how many accounts there are nor in what order they were
-    opened.
+    The number is random, so that it tells neither how many accounts there are nor in what order they were opened.
     """
     for _ in range(_ATTEMPTS):
         opened = await session.execute(
@@ -105,8 +103,7 @@ async def accounts_of(session: AsyncSession, user_id: UUID) -> list[Account]:
 async def owned_account(session: AsyncSession, user_id: UUID, account_id: UUID) -> Account:
     """That account of that customer. Raises `NotFound`, for one of somebody else's too.
 
-    The row is read again from the database, whatever the session remembers: balances change under a session's
-    feet.
+    The row is read again from the database, whatever the session remembers: balances change under a session's feet.
     """
     found = await session.execute(
         select(Account).filter_by(id=account_id, user_id=user_id).execution_options(populate_existing=True)

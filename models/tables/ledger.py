@@ -1,7 +1,7 @@
 """Posting to the ledger and reading it, in the caller's transaction. Nothing here commits.
 
-The database's own functions are the only writers (`ledger_post`, `hold_place`, `hold_release`): no role that
-the bank runs as may insert postings or change a balance.
+The database's own functions are the only writers (`ledger_post`, `hold_place`, `hold_release`): no role that the bank
+runs as may insert postings or change a balance.
 """
 
 from collections.abc import Sequence
@@ -56,8 +56,8 @@ _OFTEN_EMPTY: Final = (
 def encode(entries: Sequence[Entry]) -> dict[str, str]:
     """`entries` as the arguments of `ledger_post`, by the names `batch`, `accounts`, `places`, `amounts`.
 
-    What an entry leaves empty is left out, and the legs stand in array literals, by the place of their
-    account in the sorted list: the database spends less time on those than on JSON (decision 0003).
+    What an entry leaves empty is left out, and the legs stand in array literals, by the place of their account in the
+    sorted list: the database spends less time on those than on JSON (decision 0007).
     """
     rows: list[dict[str, Any]] = []
     legs: list[Leg] = []
@@ -104,8 +104,8 @@ def outcome_of(entry: Entry, transaction_id: UUID | None, outcome: str) -> Poste
 async def post(session: AsyncSession, entries: Sequence[Entry]) -> list[PostedEntry | AurumError]:
     """Books `entries`; the answer has one result for each, in their order. A refused entry leaves no trace.
 
-    Entries count in their order, except that one whose key or captured hold occurs before in the list is
-    booked after all others.
+    Entries count in their order, except that one whose key or captured hold occurs before in the list is booked after
+    all others.
     """
     results: dict[int, PostedEntry | AurumError] = {}
     for positions in rounds(entries):
@@ -119,8 +119,8 @@ async def post(session: AsyncSession, entries: Sequence[Entry]) -> list[PostedEn
 async def post_one(session: AsyncSession, entry: Entry) -> PostedEntry:
     """Books `entry` or finds it booked.
 
-    Raises `InsufficientFunds`, `AccountUnusable`, `CurrencyMismatch`, `IdempotencyConflict`, `WrongState`
-    (its hold is closed), `NotFound` (an account) or `Forbidden` (somebody else's account).
+    Raises `InsufficientFunds`, `AccountUnusable`, `CurrencyMismatch`, `IdempotencyConflict`, `WrongState` (its hold is
+    closed), `NotFound` (an account) or `Forbidden` (somebody else's account).
     """
     (result,) = await post(session, [entry])
     if isinstance(result, AurumError):
@@ -136,8 +136,7 @@ async def place_hold(
     owner_id: UUID,
     on_behalf_of: UUID | None,
 ) -> UUID:
-    """Sets `amount_minor` of the account aside for a process and returns the hold's id. Asked again, the same
-    id.
+    """Sets `amount_minor` of the account aside for a process and returns the hold's id. Asked again, the same id.
 
     Raises `InsufficientFunds`, `AccountUnusable`, `NotFound` (no such account of that customer) or
     `IdempotencyConflict` (the process holds another amount, or money of another account).

@@ -96,7 +96,7 @@ CREATE TYPE ledger_entry AS (
 -- Entries count in their order. A refused one leaves no trace, and the others of its batch are not disturbed.
 --
 -- Locks come first: accounts in id order, then holds in id order. What is read with and after them cannot change, so
--- the batch is worked out in arrays, entry by entry, and each table is then written once (decision 0003). The bank's
+-- the batch is worked out in arrays, entry by entry, and each table is then written once (decision 0007). The bank's
 -- own unchecked accounts are neither locked nor changed.
 CREATE FUNCTION ledger_post(batch json, touched uuid[], leg_places integer[], leg_amounts bigint[])
     RETURNS TABLE (entry_ord bigint, transaction_id uuid, outcome text)
