@@ -1,7 +1,8 @@
 """Refusals and failures as HTTP: every error answer is RFC 9457 `application/problem+json`, made here.
 
     Malformed 422 · RuleRefused 400 · NotAuthenticated 401 · Forbidden 403 · NotFound 404 · Conflict 409 ·
-    BodyTooLarge 413 · UnsupportedMediaType 415 · Unavailable 503 with Retry-After · anything unforeseen 500
+    BodyTooLarge 413 · UnsupportedMediaType 415 · RateLimited 429 and Unavailable 503 with Retry-After · anything
+    unforeseen 500
 
 Beside the standard members an answer has `code` (stable, callers may rely on it), `error` (the short title that a
 person reads) and `request_id`. It never repeats what was sent, which may be a password, nor tells internals.
@@ -29,6 +30,7 @@ from models.errors import (
     Malformed,
     NotAuthenticated,
     NotFound,
+    RateLimited,
     RuleRefused,
     Unavailable,
 )
@@ -70,6 +72,7 @@ STATUSES: Final[dict[type[AurumError], int]] = {
     Conflict: 409,
     BodyTooLarge: 413,
     UnsupportedMediaType: 415,
+    RateLimited: 429,
     Unavailable: 503,
 }
 
@@ -136,7 +139,8 @@ def problem(
 
 def refusal(request: Request, error: AurumError) -> Response:
     """The answer for `error`. A handler returns it where the refusal itself changes something that has to stay."""
-    return problem(request, status_of(error), error.code, error.title, error.detail, **error.extra)
+    headers = {"Retry-After": str(error.extra["retry_after"])} if isinstance(error, RateLimited) else None
+    return problem(request, status_of(error), error.code, error.title, error.detail, headers, **error.extra)
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:

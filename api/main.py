@@ -7,12 +7,16 @@ from typing import Final
 from fastapi import FastAPI
 
 from api import accounts, auth, documentation, errors, operations, users, verification, wires
+from api.limits import RateLimits
 from api.observation import Observation
 from api.parts import Parts, provide
+from api.protection import Protection, cors
 from api.routing import PREFIX
 from api.temporal import TemporalLink
+from api.timing import EvenAnswers
 from infra import log
 from infra.database import connect
+from infra.limits import Limiter
 from infra.outbox import Dispatcher
 from infra.passwords import Passwords
 from infra.settings import Settings
@@ -51,8 +55,17 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         app.include_router(router)
     errors.install(app)
     documentation.describe(app)
-    app.add_middleware(Observation)
+    _surround(app, chosen)
     return app
+
+
+def _surround(app: FastAPI, settings: Settings) -> None:
+    # The last one is the outermost.
+    app.add_middleware(RateLimits)
+    if settings.cors_origins:
+        app.add_middleware(cors, origins=settings.cors_origins)
+    app.add_middleware(Observation, protection=Protection(settings.public_url), proxies=settings.trusted_proxies)
+    app.add_middleware(EvenAnswers, seconds=settings.even_answer_seconds)
 
 
 def _lifespan(settings: Settings, tokens: Tokens) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
@@ -63,13 +76,15 @@ def _lifespan(settings: Settings, tokens: Tokens) -> Callable[[FastAPI], Abstrac
         temporal = TemporalLink(settings)
         dispatcher = Dispatcher(engine, temporal.client, task_queue=settings.task_queue)
         passwords = Passwords()
-        provide(app, Parts(settings, tokens, engine, temporal, dispatcher, passwords))
+        limiter = Limiter(settings.limits, settings.redis_url.get_secret_value() if settings.redis_url else None)
+        provide(app, Parts(settings, tokens, engine, temporal, dispatcher, passwords, limiter))
         try:
             yield
         finally:
             await dispatcher.close()
             temporal.drop()
             passwords.close()
+            await limiter.close()
             await engine.dispose()
             release_clients()
 

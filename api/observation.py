@@ -5,7 +5,8 @@ The last resort is the answer to an error that nothing foresaw: a 500 that tells
 
 import asyncio
 import re
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
 import structlog
 from fastapi import Request
@@ -20,7 +21,9 @@ from uuid_utils import uuid7
 
 from api import audit
 from api.errors import problem, refusal
+from api.origin import Network, client_address
 from api.parts import parts_of
+from api.protection import Protection
 from models.errors import Malformed
 
 log = structlog.get_logger(__name__)
@@ -67,19 +70,22 @@ def metrics_of(app: Starlette) -> Metrics:
 
 
 class Observation:
-    """The outermost middleware of our own."""
+    """The outermost middleware that knows the request."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, protection: Protection, proxies: Sequence[Network]) -> None:
+        """`proxies`: whose word is taken for where a request comes from."""
         self._app = app
+        self._protection = protection
+        self._proxies = proxies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        attempt = _attempt(scope)
+        attempt = _attempt(scope, self._proxies)
         audit.begin(scope, attempt)
-        answer = _Answer(metrics_of(scope["app"]), scope, attempt, send)
+        answer = _Answer(metrics_of(scope["app"]), self._protection, scope, attempt, send)
         with structlog.contextvars.bound_contextvars(request_id=attempt.request_id):
             request = Request(scope, receive)
             if "\x00" in scope["path"] or b"%00" in scope["query_string"]:
@@ -99,8 +105,11 @@ class Observation:
 class _Answer:
     """The way out of one answer: completes it, and tells logs, metrics and audit of it before its first byte."""
 
-    def __init__(self, metrics: Metrics, scope: Scope, attempt: audit.Attempt, send: Send) -> None:
+    def __init__(
+        self, metrics: Metrics, protection: Protection, scope: Scope, attempt: audit.Attempt, send: Send
+    ) -> None:
         self._metrics = metrics
+        self._protection = protection
         self._scope = scope
         self._attempt = attempt
         self._send = send
@@ -116,8 +125,7 @@ class _Answer:
         attempt, status, route = self._attempt, message["status"], _route(self._scope)
         headers = MutableHeaders(scope=message)
         headers["X-Request-ID"] = attempt.request_id
-        headers.setdefault("Cache-Control", "no-store")
-        headers.setdefault("X-Content-Type-Options", "nosniff")
+        self._protection.complete(headers)
         if status >= 400 and attempt.audited and not attempt.recorded:
             await _record_apart(self._scope, attempt, status)
         self._metrics.answered(attempt.method, route, status, attempt.seconds)
@@ -142,15 +150,14 @@ async def _record_apart(scope: Scope, attempt: audit.Attempt, status: int) -> No
         log.warning("audit.not_written", action=attempt.action, code=attempt.code, kind=type(error).__name__)
 
 
-def _attempt(scope: Scope) -> audit.Attempt:
+def _attempt(scope: Scope, proxies: Sequence[Network]) -> audit.Attempt:
     headers = Headers(scope=scope)
     given = headers.get("x-request-id", "")
     agent = _UNSTORABLE.sub("", headers.get("user-agent", ""))[:_LONGEST_AGENT]
-    client: Any = scope.get("client")
     return audit.Attempt(
         request_id=given if _REQUEST_ID.fullmatch(given) else uuid7().hex,
         method=scope["method"],
-        ip_address=client[0] if client else None,
+        ip_address=client_address(scope, proxies),
         user_agent=agent or None,
     )
 

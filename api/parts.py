@@ -9,7 +9,9 @@ from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
 from api.temporal import TemporalLink
+from api.turns import Turns
 from infra.database import transaction
+from infra.limits import Limiter
 from infra.outbox import Dispatcher
 from infra.passwords import Passwords
 from infra.settings import Settings
@@ -26,6 +28,8 @@ class Parts:
     temporal: TemporalLink
     dispatcher: Dispatcher
     passwords: Passwords
+    limiter: Limiter
+    turns: Turns = field(default_factory=Turns)
 
 
 @dataclass(slots=True)

@@ -58,7 +58,7 @@ class Route(APIRoute):
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         status = options.get("status_code") or 200
-        options["responses"] = {**documented(422, 503), **(options.get("responses") or {})}
+        options["responses"] = {**documented(422, 429, 503), **(options.get("responses") or {})}
         super().__init__(path, _answering(endpoint, status), **options)
         if self._takes_json:
             self.responses.update({**documented(413, 415), **self.responses})

@@ -5,18 +5,22 @@ Workflows and models never see settings: what they need reaches them as argument
 
 from enum import StrEnum
 from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Final, Self
+from typing import Annotated, Final, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, StringConstraints, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from infra.crypto import Keyring, decoded, weakness
+from infra.limits import Limits
 from models.wires import TIERS, Tier
 
 DEVELOPMENT_SECRET: Final = "development-only-secret-do-not-use-in-production"
 # Base64 of "development-only-not-a-real-key!".
 DEVELOPMENT_FIELD_KEY: Final = "ZGV2ZWxvcG1lbnQtb25seS1ub3QtYS1yZWFsLWtleSE="
+# As a browser tells it: no path, and no wildcard.
+Origin = Annotated[str, StringConstraints(pattern=r"^https?://[a-z0-9.-]+(:[0-9]{1,5})?$")]
 
 
 class Environment(StrEnum):
@@ -81,6 +85,19 @@ class Settings(BaseSettings):
     # keys stay until `python -m infra.admin rotate-field-keys` has said that nothing is sealed with them.
     field_keys: dict[str, SecretStr] = Field(default={"development": SecretStr(DEVELOPMENT_FIELD_KEY)})
     field_key_id: str = "development"
+    # Where heads of the audit log's chain are kept (infra.audit_anchors): out of reach of the database's owner. Without
+    # it nobody can tell that the end of the log was cut off.
+    audit_anchor_file: Path | None = None
+
+    # The door. Rates by class, per person and per address; counted in each process unless Redis is named.
+    limits: Limits = Limits()
+    redis_url: SecretStr | None = None
+    # Proxies of ours, whose X-Forwarded-For is believed.
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
+    # Pages of other origins that may call the API, exactly as browsers name them.
+    cors_origins: tuple[Origin, ...] = ()
+    # Answers that could tell by their time whether an address is known leave at multiples of this.
+    even_answer_seconds: float = Field(default=0.5, ge=0, le=10)
 
     # The channel to the bank: one folder that we write, one that the bank writes.
     bank_profile: BankProfile = BankProfile.CORRESPONDENT

@@ -30,11 +30,13 @@
     │   ├── AlreadyDecided
     │   ├── ContentChanged
     │   └── IdempotencyConflict
+    ├── RateLimited               too often, or too soon after a failure
     └── Unavailable               worth trying again
 
 Models do not know HTTP: `api/errors.py` maps the branches to status codes, `infra/temporal.py` to Temporal failures.
 """
 
+import math
 from typing import Any, ClassVar
 
 
@@ -251,6 +253,16 @@ class IdempotencyConflict(Conflict):
 
     code = "idempotency_conflict"
     title = "Idempotency key was used for another request"
+
+
+class RateLimited(AurumError):
+    """Too many requests, or the next guess too soon. Whoever waits `retry_after` seconds is heard again."""
+
+    code = "rate_limited"
+    title = "Too many requests"
+
+    def __init__(self, retry_after: float, detail: str = "", **extra: Any) -> None:
+        super().__init__(detail, retry_after=max(1, math.ceil(retry_after)), **extra)
 
 
 class Unavailable(AurumError):

@@ -29,6 +29,8 @@ class Api(Application):
             *("-m", "uvicorn", "api.main:create_app", "--factory", "--host", "127.0.0.1"),
             *("--port", str(self.site.ports["api"]), "--no-access-log", "--log-level", "warning"),
             *("--timeout-graceful-shutdown", "5"),
+            # It would tell what serves, and believe whoever says that they are somebody else's address.
+            *("--no-server-header", "--no-proxy-headers"),
         )
 
     def answers(self) -> bool:

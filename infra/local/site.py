@@ -27,6 +27,14 @@ def nostro_iban(serial: int) -> str:
 NOSTRO_ACCOUNTS: Final = {currency: nostro_iban(serial) for currency, serial in _NOSTRO_SERIALS.items()}
 
 
+# One machine plays every customer here, so a load test is no flood. Guessing is slowed down as everywhere.
+_LIMITS: Final = {
+    "sign_in": {"user": "1200/minute", "address": "1200/minute"},
+    "mail": {"user": "600/minute", "address": "600/minute"},
+    **{kind: {"user": "600000/minute", "address": "600000/minute"} for kind in ("money", "reads", "other")},
+}
+
+
 @dataclass(frozen=True)
 class Site:
     """Where the parts of one folder listen."""
@@ -82,6 +90,7 @@ class Site:
         """
         proposed = {
             "AURUM_BANK_HOURS": "always",
+            "AURUM_LIMITS": json.dumps(_LIMITS),
             "AURUM_SIGNING_KEY_FILE": str(self.secrets.signing_key_file),
             "AURUM_TOKEN_SECRET": self.secrets.token_secret,
             "AURUM_FIELD_KEYS": self.secrets.field_keys,

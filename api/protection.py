@@ -1,0 +1,50 @@
+"""Headers that keep a browser from doing what this API never means (ASVS 5.0 3.4), and who may call it from a page."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from starlette.datastructures import MutableHeaders
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
+
+# A page that shows more says so itself, as `api.documentation` does.
+_STRICT: Final = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+# Two years, as preload lists ask for.
+_TRANSPORT: Final = "max-age=63072000; includeSubDomains"
+_PREFLIGHT_SECONDS: Final = 600
+
+
+class Protection:
+    """The headers of every answer. What an answer says itself stays."""
+
+    def __init__(self, public_url: str) -> None:
+        """`public_url`: the address under which people reach the API; HSTS is told where it is https."""
+        self._headers = dict(_STRICT)
+        if public_url.startswith("https://"):
+            self._headers["Strict-Transport-Security"] = _TRANSPORT
+
+    def complete(self, headers: MutableHeaders) -> None:
+        """Adds what is missing."""
+        for name, value in self._headers.items():
+            headers.setdefault(name, value)
+
+
+def cors(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
+    """`app`, callable from pages of exactly these `origins`. Without cookies: a caller brings a token or is nobody."""
+    return CORSMiddleware(
+        app,
+        allow_origins=list(origins),
+        allow_methods=["GET", "POST", "PUT", "DELETE"],
+        allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "X-Request-ID"],
+        expose_headers=["Idempotent-Replayed", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-ID"],
+        allow_credentials=False,
+        max_age=_PREFLIGHT_SECONDS,
+    )
