@@ -89,9 +89,9 @@ class Door:
             await make.account(self.owner, person.id, currency, minor),
         )
 
-    async def officer(self, preset: str) -> tuple[Person, dict[str, str]]:
+    async def officer(self, preset: str, **columns: object) -> tuple[Person, dict[str, str]]:
         """Somebody of the staff, signed in."""
-        person = await add_officer(self.owner, preset)
+        person = await add_officer(self.owner, preset, **columns)
         return person, await signed_in(self.app, self.owner, person)
 
     async def order(self, customer: Customer, *, key: str | None = None, **changes: Any) -> httpx.Response:
