@@ -9,6 +9,7 @@ from sqlalchemy import func
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api import audit
+from api.backoff import attempt
 from api.deps import Configuration, CurrentUser, Db, Engine, Hashing, act_as
 from api.errors import documented, refusal
 from api.profiles import ProfileView, profile
@@ -175,14 +176,15 @@ async def verify_email(given: Verification, db: Db, request: Request) -> Success
 async def login(given: Credentials, engine: Engine, hashing: Hashing, db: Db, request: Request) -> Success[SignedIn]:
     """Starts a session. A wrong address and a wrong password are the same answer and the same work."""
     audit.note(request, "user", new={"email": given.email})
-    # In a transaction of its own, so that no connection waits while the password is checked.
-    async with transaction(engine, AUTHENTICATOR) as looking:
-        known = await find_user(looking, given.email)
-    right, renewed_hash = await hashing.verify(given.password, known.password_hash if known else None)
-    if known is not None:
-        audit.note(request, "user", known.id)
-    if known is None or not right:
-        raise BadCredentials
+    async with attempt(request, given.email):
+        # In a transaction of its own, so that no connection waits while the password is checked.
+        async with transaction(engine, AUTHENTICATOR) as looking:
+            known = await find_user(looking, given.email)
+        right, renewed_hash = await hashing.verify(given.password, known.password_hash if known else None)
+        if known is not None:
+            audit.note(request, "user", known.id)
+        if known is None or not right:
+            raise BadCredentials
     if known.email_verified_at is None:
         raise EmailNotVerified("Confirm your e-mail address first; the link is in the mail that we sent")
     await sign_in_as(request, db, known.id)
