@@ -1,7 +1,7 @@
 """Signing in and out (contract §3). Nobody learns here whether an address has an account: not by text, code or time."""
 
 import secrets
-from typing import Annotated, Generic, Literal, TypeVar
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -12,12 +12,23 @@ from api import audit
 from api.backoff import attempt
 from api.deps import Configuration, CurrentUser, Db, Engine, Hashing, act_as
 from api.errors import documented, refusal
-from api.profiles import ProfileView, profile
 from api.routing import PREFIX, feature
-from api.sessions import TokenPair, pair, sign_in_as, start_session
+from api.second_factor import try_code
+from api.sessions import (
+    FactorWanted,
+    GivenToken,
+    SignedIn,
+    SignedOut,
+    Success,
+    notify,
+    pair,
+    sign_in_as,
+    signed_in,
+    start_session,
+)
+from api.step_up import GivenPassword, challenge_for
 from infra.database import AUTHENTICATOR, transaction
 from models.auth import (
-    LONGEST_PASSWORD,
     VERIFICATION_LIFETIME,
     RefreshVerdict,
     already_registered,
@@ -27,7 +38,9 @@ from models.auth import (
     token_hash,
     verification,
 )
-from models.errors import BadCredentials, BadToken, EmailNotVerified
+from models.challenges import Purpose
+from models.errors import BadCredentials, BadToken, Conflict, EmailNotVerified
+from models.letters import email_changed, session_stolen
 from models.tables.auth import (
     add_email_token,
     add_refresh_token,
@@ -35,24 +48,13 @@ from models.tables.auth import (
     lock_refresh_token,
     spend_email_token,
     use_refresh_token,
+    void_email_tokens,
 )
-from models.tables.notifications import tell
-from models.tables.users import User, add_customer, change_user, find_user, user
+from models.tables.factors import has_factor
+from models.tables.users import User, add_customer, change_user, find_user, lock_user, user
 from models.users import Email, Line, Phone
 
 router: APIRouter = feature("auth")
-
-T = TypeVar("T")
-# Longer than any password that can be set, so that a wrong one is wrong and not malformed.
-GivenPassword = Annotated[str, StringConstraints(max_length=4 * LONGEST_PASSWORD)]
-GivenToken = Annotated[str, StringConstraints(min_length=1, max_length=200)]
-
-
-class Success(BaseModel, Generic[T]):
-    """The envelope that existing clients of these routes expect."""
-
-    success: Literal[True] = True
-    data: T
 
 
 class Registration(BaseModel):
@@ -124,17 +126,10 @@ class Departure(BaseModel):
     all: bool = Field(default=False, description="Every session of yours, on every device.")
 
 
-class SignedIn(BaseModel):
-    """Who is signed in, and the tokens to go on with."""
+class EmailChanged(BaseModel):
+    """That a new address has taken the place of the old one. Nobody is signed in by it."""
 
-    user: ProfileView
-    tokens: TokenPair
-
-
-class SignedOut(BaseModel):
-    """How many sessions have ended."""
-
-    sessions_ended: int = Field(examples=[1])
+    email: str = Field(examples=["mira.example@aurum.example"])
 
 
 @router.post("/register", status_code=201, summary="Become a customer", responses=documented(400))
@@ -151,30 +146,41 @@ async def register(
     )
     person = await find_user(db, wanted.email)
     if person is not None and person.email_verified_at is None:
-        await _ask_to_verify(db, person, config.public_url)
+        await _ask_to_verify(request, db, person, config.public_url)
     elif person is not None:
-        letter = already_registered()
-        key = f"already-registered/{person.id}/{audit.attempt_of(request).request_id}"
-        await tell(db, user_id=person.id, key=key, event="already_registered", **letter.model_dump())
+        await notify(request, db, person, "already_registered", already_registered())
     audit.note(request, "user", added or "")
     return Success(data=Registered(email=wanted.email))
 
 
-@router.post("/verify-email", summary="Confirm an e-mail address", responses=documented(401))
-async def verify_email(given: Verification, db: Db, request: Request) -> Success[SignedIn]:
-    """Uses the code of a verification mail up and signs its person in."""
+@router.post("/verify-email", summary="Confirm an e-mail address", responses=documented(401, 409))
+async def verify_email(given: Verification, db: Db, request: Request) -> Success[SignedIn | EmailChanged]:
+    """Uses the code of a verification mail up. A newcomer is signed in; somebody who changes to another address is
+    not."""
     await act_as(request, db, AUTHENTICATOR)
-    user_id = await spend_email_token(db, "verify_email", token_hash(given.token))
-    await sign_in_as(request, db, user_id)
-    await change_user(db, user_id, email_verified_at=func.now())
-    audit.note(request, "user", user_id, new={"email_verified": True})
-    person = await user(db, user_id)
-    return _signed_in(person, await start_session(request, db, person, amr=("email",)))
+    token = await spend_email_token(db, token_hash(given.token), "verify_email", "change_email")
+    await sign_in_as(request, db, token.user_id)
+    person = await lock_user(db, token.user_id)
+    if token.new_email is not None:
+        return Success(data=await _change_email(request, db, person, token.new_email))
+    if person.email_verified_at is not None:
+        raise BadToken("This address is confirmed; sign in with your password")
+    await change_user(db, person.id, email_verified_at=func.now())
+    audit.note(request, "user", person.id, new={"email_verified": True})
+    person = await user(db, person.id)
+    return Success(data=signed_in(person, await start_session(request, db, person, amr=("email",))).data)
 
 
-@router.post("/login", summary="Sign in", responses=documented(401, 403))
-async def login(given: Credentials, engine: Engine, hashing: Hashing, db: Db, request: Request) -> Success[SignedIn]:
-    """Starts a session. A wrong address and a wrong password are the same answer and the same work."""
+@router.post(
+    "/login", summary="Sign in", response_model=Success[SignedIn | FactorWanted], responses=documented(401, 403)
+)
+async def login(
+    given: Credentials, engine: Engine, hashing: Hashing, db: Db, request: Request
+) -> Response | Success[SignedIn] | Success[FactorWanted]:
+    """Starts a session, or asks for the second factor where one is on and no code was sent along.
+
+    A wrong address and a wrong password are the same answer and the same work.
+    """
     audit.note(request, "user", new={"email": given.email})
     async with attempt(request, given.email):
         # In a transaction of its own, so that no connection waits while the password is checked.
@@ -194,7 +200,15 @@ async def login(given: Credentials, engine: Engine, hashing: Hashing, db: Db, re
         raise BadCredentials
     if renewed_hash is not None:
         await change_user(db, person.id, password_hash=renewed_hash)
-    return _signed_in(person, await start_session(request, db, person, amr=("pwd",)))
+        person = await user(db, known.id)
+    if not await has_factor(db, person.id):
+        return signed_in(person, await start_session(request, db, person, amr=("pwd",)))
+    if given.code is None:
+        return Success(data=FactorWanted(challenge=challenge_for(request, Purpose.LOGIN, person)))
+    wrong = await try_code(request, db, person, given.code)
+    if wrong is not None:
+        return refusal(request, wrong)
+    return signed_in(person, await start_session(request, db, person, amr=("pwd", "otp")))
 
 
 @router.post("/refresh", summary="New tokens for old", response_model=Success[SignedIn], responses=documented(401))
@@ -210,15 +224,17 @@ async def refresh(given: RefreshOrder, config: Configuration, db: Db, request: R
         raise BadToken("The session is over; sign in again")
     if verdict is RefreshVerdict.REUSED:
         await end_sessions(db, token.session.user_id, reason="refresh_token_reused", only=token.session.id)
+        await notify(request, db, await user(db, token.session.user_id), "session_stolen", session_stolen())
         audit.note(request, "session", token.session.id, new={"revoked": "refresh_token_reused"})
         # Returned and not raised: that the session ends has to stay.
         return refusal(request, BadToken("This refresh token was used before; the session has been ended"))
     following = successor(given.refreshToken, config.token_secret.get_secret_value())
     if verdict is RefreshVerdict.ROTATE:
         await use_refresh_token(db, presented, token.session.id)
-        await add_refresh_token(db, token.session.id, token_hash(following), seconds=config.refresh_token_seconds)
+    # Where a step-up replaced the token a moment ago, its successor is not there yet.
+    await add_refresh_token(db, token.session.id, token_hash(following), seconds=config.refresh_token_seconds)
     person = await user(db, token.session.user_id)
-    return _signed_in(person, pair(request, person, token.session, following))
+    return signed_in(person, pair(request, person, token.session, following))
 
 
 @router.post("/logout", summary="Sign out", responses=documented(401))
@@ -230,14 +246,20 @@ async def logout(caller: CurrentUser, db: Db, request: Request, wanted: Departur
     return Success(data=SignedOut(sessions_ended=ended))
 
 
-def _signed_in(person: User, tokens: TokenPair) -> Success[SignedIn]:
-    return Success(data=SignedIn(user=profile(person), tokens=tokens))
+async def _change_email(request: Request, db: AsyncSession, person: User, new_email: str) -> EmailChanged:
+    audit.note(request, "user", person.id, old={"email": person.email}, new={"email": new_email})
+    if await find_user(db, new_email) not in (None, person):
+        raise Conflict("Another account has this address by now")
+    await notify(request, db, person, "email_changed", email_changed(), to_email=person.email)
+    # What went to the old address opens nothing any more.
+    await void_email_tokens(db, person.id, "reset_password")
+    await change_user(db, person.id, email=new_email, email_verified_at=func.now())
+    return EmailChanged(email=new_email)
 
 
-async def _ask_to_verify(db: AsyncSession, person: User, public_url: str) -> None:
+async def _ask_to_verify(request: Request, db: AsyncSession, person: User, public_url: str) -> None:
     token = secrets.token_urlsafe(32)
-    hashed = token_hash(token)
-    await add_email_token(db, person.id, "verify_email", hashed, seconds=VERIFICATION_LIFETIME.total_seconds())
-    letter = verification(f"{public_url}{PREFIX}/auth/verify-email?token={token}", token)
-    key = f"verify-email/{person.id}/{hashed.hex()[:16]}"
-    await tell(db, user_id=person.id, key=key, event="verify_email", **letter.model_dump())
+    seconds = VERIFICATION_LIFETIME.total_seconds()
+    await add_email_token(db, person.id, "verify_email", token_hash(token), seconds=seconds)
+    letter = verification(f"{public_url}{PREFIX}/auth/verify-email?token=")
+    await notify(request, db, person, "verify_email", letter, secret=token)

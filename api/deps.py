@@ -47,9 +47,14 @@ Hashing = Annotated[Passwords, Depends(_passwords)]
 Db = Annotated[AsyncSession, Depends(_database)]
 
 
-async def _current_user(
-    request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)], db: Db
+# The token as it was sent: for what has to look at something else before it takes a connection.
+Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)]
+
+
+async def signed_in_person(
+    request: Request, credentials: HTTPAuthorizationCredentials | None, db: AsyncSession
 ) -> Caller:
+    """The person of an access token, whose the transaction becomes. Raises `NotAuthenticated`, `BadToken`."""
     if credentials is None:
         raise NotAuthenticated("This needs an access token: Authorization: Bearer …")
     claims = parts_of(request.scope).tokens.read(credentials.credentials)
@@ -58,6 +63,10 @@ async def _current_user(
     attempt.principal = Principal(user_id=caller.id, role=caller.role, permissions=caller.permissions)
     attempt.session_id = caller.session_id
     return caller
+
+
+async def _current_user(request: Request, credentials: Bearer, db: Db) -> Caller:
+    return await signed_in_person(request, credentials, db)
 
 
 CurrentUser = Annotated[Caller, Depends(_current_user)]

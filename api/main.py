@@ -6,7 +6,19 @@ from typing import Final
 
 from fastapi import FastAPI
 
-from api import accounts, auth, documentation, errors, operations, users, verification, wires
+from api import (
+    accounts,
+    auth,
+    devices,
+    documentation,
+    errors,
+    factors,
+    operations,
+    passwords,
+    users,
+    verification,
+    wires,
+)
 from api.limits import RateLimits
 from api.observation import Observation
 from api.parts import Parts, provide
@@ -30,6 +42,9 @@ ROUTERS: Final = (
     auth.router,
     verification.router,
     users.router,
+    factors.router,
+    passwords.router,
+    devices.router,
     accounts.router,
     wires.router,
 )

@@ -7,6 +7,7 @@ from base64 import urlsafe_b64encode
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Final
 from uuid import UUID
@@ -14,12 +15,18 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict
 
 from models.errors import WeakPassword
+from models.notifications import HIDDEN
 
 SHORTEST_PASSWORD: Final = 12
 LONGEST_PASSWORD: Final = 128
 # A refresh token presented again within this time was lost on the way or raced by a second tab, not stolen.
 REFRESH_GRACE: Final = timedelta(seconds=20)
 VERIFICATION_LIFETIME: Final = timedelta(hours=24)
+RESET_LIFETIME: Final = timedelta(minutes=30)
+# However often its tokens are renewed, a session ends (OWASP ASVS 5.0, 7.3.2).
+SESSION_LIFETIME: Final = timedelta(days=30)
+# Providers move people within such a network; from elsewhere it is worth a word.
+_NETWORK_BITS: Final = {4: 16, 6: 32}
 # A password that walks along one of these, in either direction, is no secret.
 _ROWS: Final = tuple(
     row * LONGEST_PASSWORD for row in (string.digits, string.ascii_lowercase, "qwertyuiopasdfghjklzxcvbnm")
@@ -165,6 +172,19 @@ def judge_refresh(
     return RefreshVerdict.REFUSE if now >= expires_at else RefreshVerdict.ROTATE
 
 
+def same_device(agent: str | None, address: str | None, seen_agent: str | None, seen_address: str | None) -> bool:
+    """Whether two sign-ins came from the same program and the same corner of the internet, as far as that tells."""
+    return agent == seen_agent and _network(address) == _network(seen_address)
+
+
+def _network(address: str | None) -> str:
+    try:
+        found = ip_address(address or "")
+    except ValueError:
+        return address or ""
+    return str(ip_network((found, _NETWORK_BITS[found.version]), strict=False))
+
+
 class Letter(BaseModel):
     """What a person is written."""
 
@@ -174,15 +194,15 @@ class Letter(BaseModel):
     body: str
 
 
-def verification(link: str, token: str) -> Letter:
-    """Asks somebody to confirm that a registration with their address is theirs."""
+def verification(link: str) -> Letter:
+    """Asks to confirm that a registration with their address is somebody's own. `link` ends where the secret begins."""
     hours = int(VERIFICATION_LIFETIME.total_seconds() // 3600)
     return Letter(
         subject="Confirm your e-mail address",
         body=(
             "Welcome to Aurum.\n\n"
-            f"Confirm that this address is yours, within {hours} hours:\n\n{link}\n\n"
-            f"Or enter this code where you are asked for it:\n\n{token}\n\n"
+            f"Confirm that this address is yours, within {hours} hours:\n\n{link}{HIDDEN}\n\n"
+            f"Or enter this code where you are asked for it:\n\n{HIDDEN}\n\n"
             "If you did not register, you need not do anything: without the confirmation nothing is opened.\n"
         ),
     )

@@ -1,6 +1,6 @@
 """Sessions and tokens as they are kept, and the questions asked of them."""
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -9,8 +9,11 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
-from models.auth import Claims, permissions_of
+from models.auth import SESSION_LIFETIME, Claims, permissions_of, same_device
 from models.errors import BadToken
+from models.tables.users import User
+
+_SPENT: Final = "The link was used before, has expired, or is not one of ours"
 
 
 class Caller(BaseModel):
@@ -91,6 +94,16 @@ class RefreshToken(BaseModel):
     asked_at: datetime
 
 
+class EmailToken(BaseModel):
+    """A token that was sent by e-mail: whose it is, and what for."""
+
+    model_config = ConfigDict(frozen=True)
+
+    user_id: UUID
+    purpose: str
+    new_email: str | None
+
+
 async def open_session(
     session: AsyncSession, user_id: UUID, *, amr: tuple[str, ...], ip_address: str | None, user_agent: str | None
 ) -> Session:
@@ -106,24 +119,72 @@ async def open_session(
     return Session(id=session_id, user_id=user_id, auth_time=opened.scalar_one(), amr=amr)
 
 
-async def end_sessions(session: AsyncSession, user_id: UUID, *, reason: str, only: UUID | None = None) -> int:
-    """Ends one session of a person, or all of them. Returns how many were open."""
+async def end_sessions(
+    session: AsyncSession, user_id: UUID, *, reason: str, only: UUID | None = None, but: UUID | None = None
+) -> int:
+    """Ends one session of a person, all of them, or all `but` one. Returns how many were open."""
     ended = await session.execute(
         text(
             "UPDATE sessions SET revoked_at = now(), revoked_reason = :reason WHERE user_id = :user_id"
-            " AND revoked_at IS NULL AND (CAST(:only AS uuid) IS NULL OR id = :only) RETURNING id"
+            " AND revoked_at IS NULL AND (CAST(:only AS uuid) IS NULL OR id = :only)"
+            " AND id IS DISTINCT FROM CAST(:but AS uuid) RETURNING id"
         ),
-        {"user_id": user_id, "reason": reason, "only": only},
+        {"user_id": user_id, "reason": reason, "only": only, "but": but},
     )
     return len(ended.all())
 
 
+async def renew_session(session: AsyncSession, session_id: UUID, user_id: UUID, amr: tuple[str, ...]) -> Session:
+    """Notes that the person of a session has proved just now who they are, and takes its refresh tokens out of use."""
+    renewed = await session.execute(
+        text(
+            "UPDATE sessions SET auth_time = now(), last_seen_at = now(), amr = :amr WHERE id = :id RETURNING auth_time"
+        ),
+        {"id": session_id, "amr": list(amr)},
+    )
+    auth_time = renewed.scalar_one()
+    await session.execute(
+        text("UPDATE refresh_tokens SET used_at = clock_timestamp() WHERE session_id = :id AND used_at IS NULL"),
+        {"id": session_id},
+    )
+    return Session(id=session_id, user_id=user_id, auth_time=auth_time, amr=amr)
+
+
+async def add_proof(session: AsyncSession, session_id: UUID, proof: str) -> None:
+    """Notes that the person of a session has proved just now who they are, by one thing more."""
+    await session.execute(
+        text(
+            "UPDATE sessions SET auth_time = now(), amr = array_append(array_remove(amr, :proof), :proof)"
+            " WHERE id = :id"
+        ),
+        {"id": session_id, "proof": proof},
+    )
+
+
+async def proofs_of(session: AsyncSession, session_id: UUID) -> frozenset[str]:
+    """By what the person of that session has proved who they are (RFC 8176)."""
+    found = await session.execute(text("SELECT amr FROM sessions WHERE id = :id"), {"id": session_id})
+    return frozenset(found.scalar_one())
+
+
+async def is_new_device(session: AsyncSession, person: User, agent: str | None, address: str | None) -> bool:
+    """Whether a sign-in comes from where that person was not seen; never for the first one of a newcomer."""
+    found = await session.execute(
+        text("SELECT DISTINCT user_agent, ip_address FROM sessions WHERE user_id = :user_id"), {"user_id": person.id}
+    )
+    seen = found.all()
+    if not seen:
+        # Whose sessions were all cleaned away has been here before.
+        return person.email_verified_at is not None and datetime.now(UTC) - person.email_verified_at > timedelta(days=1)
+    return not any(same_device(agent, address, row.user_agent, row.ip_address) for row in seen)
+
+
 async def add_refresh_token(session: AsyncSession, session_id: UUID, token_hash: bytes, *, seconds: int) -> None:
-    """Stores a refresh token of a session."""
+    """Stores a refresh token of a session, once."""
     await session.execute(
         text(
             "INSERT INTO refresh_tokens (token_hash, session_id, expires_at)"
-            " VALUES (:token_hash, :session_id, now() + make_interval(secs => :seconds))"
+            " VALUES (:token_hash, :session_id, now() + make_interval(secs => :seconds)) ON CONFLICT DO NOTHING"
         ),
         {"token_hash": token_hash, "session_id": session_id, "seconds": seconds},
     )
@@ -143,11 +204,11 @@ async def lock_refresh_token(session: AsyncSession, token_hash: bytes) -> Refres
     found = await session.execute(
         text(
             "SELECT s.id, s.user_id, s.auth_time, s.amr, t.expires_at, t.used_at, clock_timestamp() AS asked_at,"
-            " s.revoked_at IS NOT NULL OR u.deleted_at IS NOT NULL AS session_over"
+            " s.revoked_at IS NOT NULL OR u.deleted_at IS NOT NULL OR s.created_at < now() - :lifetime AS session_over"
             " FROM refresh_tokens t JOIN sessions s ON s.id = t.session_id JOIN users u ON u.id = s.user_id"
             " WHERE t.token_hash = :token_hash"
         ),
-        {"token_hash": token_hash},
+        {"token_hash": token_hash, "lifetime": SESSION_LIFETIME},
     )
     row = found.mappings().one()
     return RefreshToken(session=Session.model_validate(dict(row)), **row)
@@ -165,28 +226,71 @@ async def use_refresh_token(session: AsyncSession, token_hash: bytes, session_id
 
 
 async def add_email_token(
-    session: AsyncSession, user_id: UUID, purpose: str, token_hash: bytes, *, seconds: float
+    session: AsyncSession,
+    user_id: UUID,
+    purpose: str,
+    token_hash: bytes,
+    *,
+    seconds: float,
+    new_email: str | None = None,
 ) -> None:
-    """Stores a token that is sent by e-mail."""
+    """Stores a token that is sent by e-mail; to `new_email` where the purpose is to change to it."""
     await session.execute(
         text(
-            "INSERT INTO email_tokens (token_hash, user_id, purpose, expires_at)"
-            " VALUES (:token_hash, :user_id, :purpose, now() + make_interval(secs => :seconds))"
+            "INSERT INTO email_tokens (token_hash, user_id, purpose, expires_at, new_email)"
+            " VALUES (:token_hash, :user_id, :purpose, now() + make_interval(secs => :seconds), :new_email)"
         ),
-        {"token_hash": token_hash, "user_id": user_id, "purpose": purpose, "seconds": seconds},
+        {
+            "token_hash": token_hash,
+            "user_id": user_id,
+            "purpose": purpose,
+            "seconds": seconds,
+            "new_email": new_email,
+        },
     )
 
 
-async def spend_email_token(session: AsyncSession, purpose: str, token_hash: bytes) -> UUID:
-    """Uses a token up and returns whose it is. Raises `BadToken` for one that is unknown, used or expired."""
+async def find_email_token(session: AsyncSession, token_hash: bytes, *purposes: str) -> EmailToken:
+    """A token that can be used now, not used up by this. Raises `BadToken` for one that is unknown, used or expired."""
+    found = await session.execute(
+        text(
+            "SELECT user_id, purpose, new_email FROM email_tokens WHERE token_hash = :token_hash"
+            " AND purpose = ANY(:purposes) AND used_at IS NULL AND expires_at > now()"
+        ),
+        {"token_hash": token_hash, "purposes": list(purposes)},
+    )
+    row = found.mappings().one_or_none()
+    if row is None:
+        raise BadToken(_SPENT)
+    return EmailToken.model_validate(dict(row))
+
+
+async def spend_email_token(session: AsyncSession, token_hash: bytes, *purposes: str) -> EmailToken:
+    """Uses a token up, and with it every other one of that person and purpose.
+
+    Raises `BadToken` for one that is unknown, used or expired.
+    """
     spent = await session.execute(
         text(
-            "UPDATE email_tokens SET used_at = now() WHERE token_hash = :token_hash AND purpose = :purpose"
-            " AND used_at IS NULL AND expires_at > now() RETURNING user_id"
+            "UPDATE email_tokens SET used_at = now() WHERE token_hash = :token_hash AND purpose = ANY(:purposes)"
+            " AND used_at IS NULL AND expires_at > now() RETURNING user_id, purpose, new_email"
         ),
-        {"token_hash": token_hash, "purpose": purpose},
+        {"token_hash": token_hash, "purposes": list(purposes)},
     )
-    user_id = spent.scalar_one_or_none()
-    if user_id is None:
-        raise BadToken("The link was used before, has expired, or is not one of ours")
-    return UUID(str(user_id))
+    row = spent.mappings().one_or_none()
+    if row is None:
+        raise BadToken(_SPENT)
+    token = EmailToken.model_validate(dict(row))
+    await void_email_tokens(session, token.user_id, token.purpose)
+    return token
+
+
+async def void_email_tokens(session: AsyncSession, user_id: UUID, *purposes: str) -> None:
+    """Makes the tokens that a person was sent for these purposes worthless."""
+    await session.execute(
+        text(
+            "UPDATE email_tokens SET used_at = now() WHERE user_id = :user_id AND purpose = ANY(:purposes)"
+            " AND used_at IS NULL"
+        ),
+        {"user_id": user_id, "purposes": list(purposes)},
+    )

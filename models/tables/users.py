@@ -69,6 +69,12 @@ async def user(session: AsyncSession, user_id: UUID) -> User:
     return person
 
 
+async def lock_user(session: AsyncSession, user_id: UUID) -> User:
+    """That person, locked: nobody else changes them until the transaction ends. Raises `NotFound`."""
+    await session.execute(select(col(User.id)).where(col(User.id) == user_id).with_for_update(key_share=True))
+    return await user(session, user_id)
+
+
 async def add_customer(
     session: AsyncSession, *, email: str, password_hash: str, first_name: str, last_name: str, phone: str | None
 ) -> UUID | None:

@@ -1,7 +1,6 @@
 """Signing in and out: from the first registration to the last session."""
 
 import asyncio
-import re
 from typing import Any
 
 import bcrypt
@@ -13,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from infra.database import transaction
 from models.auth import CUSTOMER_PERMISSIONS
-from tests.factories.auth import bearer, sign_in, signed_in
+from tests.factories.auth import bearer, mailed_secret, sign_in, signed_in
 from tests.factories.users import PASSWORD, add_customer, add_officer, quick_hash
 
 AUTH = "/api/v1/auth"
@@ -25,13 +24,6 @@ async def _rows(engine: AsyncEngine, query: str, **values: Any) -> list[Any]:
         return list((await session.execute(text(query), values)).mappings())
 
 
-async def _mailed_token(owner: AsyncEngine) -> str:
-    (mail,) = await _rows(owner, "SELECT body FROM notifications WHERE event = 'verify_email'")
-    found = re.search(r"token=([\w-]+)", mail["body"])
-    assert found is not None
-    return found[1]
-
-
 async def test_a_newcomer_registers_confirms_and_signs_in(client: AsyncClient, owner_engine: AsyncEngine) -> None:
     registered = await client.post(f"{AUTH}/register", json=NEWCOMER)
     assert registered.status_code == 201
@@ -39,7 +31,7 @@ async def test_a_newcomer_registers_confirms_and_signs_in(client: AsyncClient, o
     early = await client.post(f"{AUTH}/login", json={"email": NEWCOMER["email"], "password": PASSWORD})
     assert (early.status_code, early.json()["code"]) == (403, "email_not_verified")
 
-    token = await _mailed_token(owner_engine)
+    token = await mailed_secret(owner_engine, "verify_email")
     confirmed = await client.post(f"{AUTH}/verify-email", json={"token": token})
     assert confirmed.status_code == 200, confirmed.text
     person = confirmed.json()["data"]["user"]
@@ -61,7 +53,7 @@ async def test_the_link_of_the_mail_opens_a_page_that_uses_nothing_up(
     client: AsyncClient, owner_engine: AsyncEngine
 ) -> None:
     await client.post(f"{AUTH}/register", json=NEWCOMER)
-    token = await _mailed_token(owner_engine)
+    token = await mailed_secret(owner_engine, "verify_email")
     page = await client.get(f"{AUTH}/verify-email", params={"token": token})
     assert page.headers["Content-Type"].startswith("text/html")
     assert token not in page.text
@@ -74,7 +66,7 @@ async def test_registration_asks_for_a_mail_by_a_durable_process(
 ) -> None:
     await client.post(f"{AUTH}/register", json=NEWCOMER)
     (mail,) = await _rows(owner_engine, "SELECT id, user_id, key FROM notifications")
-    assert str(mail["key"]).startswith(f"verify-email/{mail['user_id']}/")
+    assert str(mail["key"]).startswith(f"verify_email/{mail['user_id']}/")
     (row,) = await _rows(owner_engine, "SELECT workflow, workflow_id, argument FROM outbox")
     assert row["workflow_id"] == f"notification/{mail['id']}"
     assert row["argument"] == {"notification_id": str(mail["id"])}
