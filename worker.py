@@ -17,6 +17,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 from temporalio.worker import Interceptor, Worker
 
+from activities.audit import AuditSteps
 from activities.auth import AuthSteps
 from activities.bank import BankInbox
 from activities.notifications import NotificationSteps
@@ -28,6 +29,7 @@ from infra.outbox import Dispatcher, relay
 from infra.providers.bank import FolderChannel
 from infra.providers.email import FolderEmail
 from infra.settings import Settings, settings
+from workflows.audit import AuditSealWorkflow
 from workflows.auth import SessionCleanupWorkflow
 from workflows.notifications import NotificationWorkflow
 from workflows.wires import WireLateAnswerWorkflow, WireWorkflow
@@ -39,6 +41,7 @@ WORKFLOWS: Sequence[type] = (
     WireLateAnswerWorkflow,
     NotificationWorkflow,
     SessionCleanupWorkflow,
+    AuditSealWorkflow,
 )
 
 
@@ -58,6 +61,7 @@ def assemble(config: Settings, engine: AsyncEngine) -> Parts:
     approval, payment, settlement = ApprovalSteps(desk), PaymentSteps(desk), SettlementSteps(desk)
     keyring = Keyring.of(config.field_keys, config.field_key_id)
     notifications = NotificationSteps(engine, FolderEmail(config.mail_dir, config.mail_from), keyring)
+    auditing = AuditSteps(engine, config.audit_anchor_file)
     return Parts(
         engine=engine,
         inbox=BankInbox(engine, channel),
@@ -72,6 +76,8 @@ def assemble(config: Settings, engine: AsyncEngine) -> Parts:
             settlement.note_silence,
             notifications.send,
             AuthSteps(engine).clean_up_sessions,
+            auditing.seal,
+            auditing.anchor,
         ),
     )
 

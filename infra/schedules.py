@@ -55,6 +55,14 @@ SCHEDULES: Final[dict[str, Upkeep]] = {
         # It takes out everything that is old, so a missed hour is made good by the next.
         catch_up=timedelta(minutes=10),
     ),
+    "audit-seal": Upkeep(
+        workflow="audit-seal",
+        why="What was written to the audit log is sealed into its chain, every minute.",
+        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=timedelta(minutes=1))], time_zone_name="UTC"),
+        # Each run takes all that waits.
+        catch_up=timedelta(minutes=1),
+        timeout=timedelta(minutes=10),
+    ),
 }
 
 

@@ -27,6 +27,7 @@ _PRIVATE_FOLDERS: Final = (
     "bank",
     "bank/outbox",
     "bank/inbox",
+    "audit",
 )
 
 

@@ -1,8 +1,6 @@
 """The wire desk as a whole, on a real Temporal server where a test lets time pass for one process."""
 
 import asyncio
-import shutil
-import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
@@ -15,7 +13,6 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client, WorkflowHandle
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import TimeSkipper, TimeSkippingConfig, WorkflowEnvironment
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
@@ -27,6 +24,7 @@ from infra.settings import BankHours, Settings
 from models.wires import WireState
 from tests.factories import wires as make
 from tests.factories.counterparty import NOSTRO, Counterparty
+from tests.temporal_server import temporal_server as running_temporal
 
 PATIENCE_SECONDS = 30
 # One notification is like another: its history is kept once.
@@ -128,6 +126,7 @@ def desk_settings(folder: Path, bank: Counterparty, **changes: Any) -> Settings:
         bank_outbox=bank.outbox,
         bank_inbox=bank.inbox,
         mail_dir=folder / "mail",
+        audit_anchor_file=folder / "heads.jsonl",
         nostro_accounts=NOSTRO,
         task_queue=f"test-{uuid4()}",
         **{"bank_hours": BankHours.ALWAYS, **changes},
@@ -136,15 +135,8 @@ def desk_settings(folder: Path, bank: Counterparty, **changes: Any) -> Settings:
 
 @pytest.fixture(scope="session")
 async def temporal_server() -> AsyncIterator[WorkflowEnvironment]:
-    """A real Temporal server, allowed to skip the time of single workflows."""
-    path = shutil.which("temporal", path=str(Path(sys.executable).parent))
-    async with await WorkflowEnvironment.start_local(
-        dev_server_existing_path=path,
-        data_converter=pydantic_data_converter,
-        dev_server_log_level="error",
-        dev_server_extra_args=["--dynamic-config-value", "frontend.WorkflowTimeSkippingEnabled=true"],
-    ) as environment:
-        await temporal.register_search_attributes(environment.client)
+    """A real Temporal server, one for a run."""
+    async with running_temporal() as environment:
         yield environment
 
 

@@ -1,0 +1,80 @@
+"""Heads of the audit log's chain, kept where the database's owner cannot reach them: one JSON line each, in a file.
+
+The worker keeps the newest head after every run of the sealer, and the last one of each hour for good (some 2 MB a
+year). The file is as good a proof as it is out of the owner's hands: put it on a volume of its own, or ship its lines
+away as they come.
+"""
+
+import fcntl
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from models.audit_chain import Head
+
+
+class AnchorsDamaged(Exception):
+    """The file of kept heads cannot be read as one."""
+
+
+class AnchorFile:
+    """The kept heads in one file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def read(self) -> list[Head]:
+        """The kept heads, oldest first; none when there is no file. Raises `AnchorsDamaged`."""
+        try:
+            lines = self.path.read_text(encoding="utf-8").splitlines()
+        except FileNotFoundError:
+            return []
+        try:
+            return [Head.model_validate_json(line) for line in lines]
+        except (ValidationError, UnicodeDecodeError) as error:
+            msg = f"{self.path} holds something else than heads of the audit chain"
+            raise AnchorsDamaged(msg) from error
+
+    def keep(self, head: Head) -> None:
+        """Adds `head`, in the place of the last one if that is of the same hour. One that is no newer is not added.
+
+        Raises `AnchorsDamaged`. Whether `head` belongs to the same chain as the last one is for the caller to check.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with self._alone():
+            kept = self.read()
+            if kept and kept[-1].chain_seq >= head.chain_seq:
+                return
+            if kept and _hour(kept[-1].sealed_at) == _hour(head.sealed_at):
+                kept.pop()
+            self._write([*kept, head])
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        handle = os.open(self.path.with_name(f".{self.path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)
+
+    def _write(self, heads: list[Head]) -> None:
+        handle, temporary = tempfile.mkstemp(dir=self.path.parent, prefix=f".{self.path.name}.")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.writelines(f"{head.model_dump_json()}\n" for head in heads)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).replace(self.path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+
+
+def _hour(moment: datetime) -> datetime:
+    return moment.replace(minute=0, second=0, microsecond=0)
