@@ -71,6 +71,7 @@ class Desk:
             answer = await self._http.post(
                 "/auth/login", json={"email": person["email"], "password": person["password"]}
             )
+            assert answer.status_code == 200, answer.text
             self._tokens[role] = answer.json()["data"]["tokens"]["accessToken"]
         accounts = await self._http.get("/accounts", headers=self._as("customer"))
         self._account = next(a["id"] for a in accounts.json()["data"] if a["currency"] == "USD")
