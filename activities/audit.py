@@ -1,6 +1,5 @@
 """Sealing the audit log and keeping the head of its chain."""
 
-import asyncio
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
@@ -8,10 +7,10 @@ from typing import Final
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio import activity
 
-from infra.audit_anchors import AnchorFile, AnchorsDamaged
+from infra.audit_anchors import AnchorFile, keep_head
 from infra.database import transaction
-from models.audit_chain import AnchorReport, Head, SealReport
-from models.tables.audit_seals import BATCH, TRAILING, begin, head, seal_at, seal_next, settle
+from models.audit_chain import AnchorReport, SealReport
+from models.tables.audit_seals import BATCH, TRAILING, begin, seal_next, settle
 
 # One call is seconds, so that a worker that is stopped need not drain a backlog.
 BATCHES_A_CALL: Final = 20
@@ -50,27 +49,5 @@ class AuditSteps:
 
     @activity.defn(name="audit.anchor")
     async def anchor(self) -> AnchorReport:
-        """Keeps the head of the chain outside the database, if a place for it is configured.
-
-        A chain that does not go through the head that was kept last is reported and not kept: the older head is the
-        evidence.
-        """
-        if self._anchors is None:
-            return AnchorReport()
-        try:
-            kept = await asyncio.to_thread(self._anchors.read)
-        except AnchorsDamaged as error:
-            return AnchorReport(broken=str(error))
-        async with transaction(self._engine) as session:
-            last = await head(session)
-            fitting = await seal_at(session, kept[-1].chain_seq) if kept else None
-        if kept and (fitting is None or fitting.head.chain_hash != kept[-1].chain_hash):
-            return AnchorReport(broken=_mismatch(kept[-1], gone=fitting is None))
-        if last is not None:
-            await asyncio.to_thread(self._anchors.keep, last.head)
-        return AnchorReport(head=last.head if last else None)
-
-
-def _mismatch(kept: Head, *, gone: bool) -> str:
-    what = "is not there any more" if gone else "is not the one that was kept"
-    return f"The seal {kept.chain_seq} of {kept.sealed_at.isoformat()} {what}"
+        """Keeps the head of the chain outside the database, if a place for it is configured; see `keep_head`."""
+        return AnchorReport() if self._anchors is None else await keep_head(self._engine, self._anchors)

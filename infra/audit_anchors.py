@@ -5,6 +5,7 @@ year). The file is as good a proof as it is out of the owner's hands: put it on 
 away as they come.
 """
 
+import asyncio
 import fcntl
 import os
 import tempfile
@@ -14,8 +15,11 @@ from datetime import datetime
 from pathlib import Path
 
 from pydantic import ValidationError
+from sqlalchemy.ext.asyncio import AsyncEngine
 
-from models.audit_chain import Head
+from infra.database import transaction
+from models.audit_chain import AnchorReport, Head
+from models.tables.audit_seals import head, seal_at
 
 
 class AnchorsDamaged(Exception):
@@ -74,6 +78,24 @@ class AnchorFile:
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
+
+
+async def keep_head(engine: AsyncEngine, anchors: AnchorFile) -> AnchorReport:
+    """Keeps the head of the chain. One that does not go through the head that was kept last is reported and not kept:
+    the older head is the evidence."""
+    try:
+        kept = await asyncio.to_thread(anchors.read)
+    except AnchorsDamaged as error:
+        return AnchorReport(broken=str(error))
+    async with transaction(engine) as session:
+        last = await head(session)
+        fitting = await seal_at(session, kept[-1].chain_seq) if kept else None
+    if kept and (fitting is None or fitting.head.chain_hash != kept[-1].chain_hash):
+        what = "is not there any more" if fitting is None else "is not the one that was kept"
+        return AnchorReport(broken=f"The seal {kept[-1].chain_seq} of {kept[-1].sealed_at.isoformat()} {what}")
+    if last is not None:
+        await asyncio.to_thread(anchors.keep, last.head)
+    return AnchorReport(head=last.head if last else None)
 
 
 def _hour(moment: datetime) -> datetime:

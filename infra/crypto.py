@@ -152,10 +152,10 @@ def decoded(key_id: str, key: SecretStr) -> bytes:
 
 def weakness(key: bytes) -> str | None:
     """Why `key` is not a random key, if that can be seen; None for one that may be."""
-    if len(set(key)) < _LEAST_DISTINCT:
-        return "repeats itself"
     if all(32 <= byte < 127 for byte in key):
         return "is text"
+    if len(set(key)) < _LEAST_DISTINCT:
+        return "repeats itself"
     return None
 
 

