@@ -14,6 +14,7 @@ from fastapi.security import HTTPAuthorizationCredentials
 from pydantic import StringConstraints
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from api.backoff import attempt
 from api.deps import CurrentUser, Db, signed_in_person
 from api.parts import parts_of
 from api.routing import PREFIX
@@ -63,7 +64,8 @@ FreshAuthentication = Annotated[Caller, Depends(_fresh)]
 
 
 async def own_password(request: Request, credentials: HTTPAuthorizationCredentials | None, password: str) -> str:
-    """The stored hash of the signed-in person's password, which `password` is. Raises `BadCredentials`.
+    """The stored hash of the signed-in person's password, which `password` is. Raises `BadCredentials`, and
+    `RateLimited` for a guess that comes too soon.
 
     In a transaction of its own, so that no connection waits while the password is checked; whoever relies on it locks
     the person then and compares the hash.
@@ -72,7 +74,8 @@ async def own_password(request: Request, credentials: HTTPAuthorizationCredentia
     async with transaction(parts.engine) as looking:
         caller = await signed_in_person(request, credentials, looking)
         stored = (await user(looking, caller.id)).password_hash
-    right, _ = await parts.passwords.verify(password, stored)
-    if not right or stored is None:
-        raise BadCredentials(WRONG_ONE)
+    async with attempt(request, caller.email):
+        right, _ = await parts.passwords.verify(password, stored)
+        if not right or stored is None:
+            raise BadCredentials(WRONG_ONE)
     return stored
