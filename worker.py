@@ -27,8 +27,8 @@ from infra.crypto import Keyring
 from infra.database import connect
 from infra.outbox import Dispatcher, relay
 from infra.providers.bank import FolderChannel
-from infra.providers.email import FolderEmail
-from infra.settings import Settings, settings
+from infra.providers.email import EmailProvider, FolderEmail, SendGridEmail
+from infra.settings import EmailKind, Settings, settings
 from workflows.audit import AuditSealWorkflow
 from workflows.auth import SessionCleanupWorkflow
 from workflows.notifications import NotificationWorkflow
@@ -60,7 +60,7 @@ def assemble(config: Settings, engine: AsyncEngine) -> Parts:
     desk = WireDesk.of(config, engine, channel)
     approval, payment, settlement = ApprovalSteps(desk), PaymentSteps(desk), SettlementSteps(desk)
     keyring = Keyring.of(config.field_keys, config.field_key_id)
-    notifications = NotificationSteps(engine, FolderEmail(config.mail_dir, config.mail_from), keyring)
+    notifications = NotificationSteps(engine, _email(config), keyring)
     auditing = AuditSteps(engine, config.audit_anchor_file)
     return Parts(
         engine=engine,
@@ -80,6 +80,13 @@ def assemble(config: Settings, engine: AsyncEngine) -> Parts:
             auditing.anchor,
         ),
     )
+
+
+def _email(config: Settings) -> EmailProvider:
+    if config.email_provider is EmailKind.FOLDER:
+        return FolderEmail(config.mail_dir, config.mail_from)
+    key = config.sendgrid_api_key.get_secret_value() if config.sendgrid_api_key else ""
+    return SendGridEmail(key, sender=config.mail_from, url=config.sendgrid_url)
 
 
 def temporal_worker(client: Client, config: Settings, parts: Parts, interceptors: Sequence[Interceptor] = ()) -> Worker:

@@ -48,6 +48,13 @@ class BankHours(StrEnum):
     ALWAYS = "always"
 
 
+class EmailKind(StrEnum):
+    """Who delivers e-mail: a folder of readable messages, or SendGrid."""
+
+    FOLDER = "folder"
+    SENDGRID = "sendgrid"
+
+
 class Settings(BaseSettings):
     """The settings of one process. Unknown `AURUM_` variables in `.env` are an error, so typing errors show."""
 
@@ -111,7 +118,10 @@ class Settings(BaseSettings):
     # Our account at the correspondent, by currency; filled by the embedded stack.
     nostro_accounts: dict[str, str] = Field(default_factory=dict)
 
+    email_provider: EmailKind = EmailKind.FOLDER
     mail_dir: Path = Path(".local/mail")
+    sendgrid_api_key: SecretStr | None = None
+    sendgrid_url: str = "https://api.sendgrid.com"
     mail_from: str = "Aurum <no-reply@aurum.example>"
     public_url: str = "http://127.0.0.1:8000"
 
@@ -146,6 +156,13 @@ class Settings(BaseSettings):
                 if weak:
                     msg = f"AURUM_FIELD_KEYS: the key {key_id} {weak}; make one with `openssl rand -base64 32`"
                     raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _sendgrid_has_a_key(self) -> Self:
+        if self.email_provider is EmailKind.SENDGRID and self.sendgrid_api_key is None:
+            msg = "AURUM_SENDGRID_API_KEY is needed where AURUM_EMAIL_PROVIDER is sendgrid"
+            raise ValueError(msg)
         return self
 
     @model_validator(mode="after")

@@ -10,8 +10,7 @@ UPDATE notifications SET status = 'sent' WHERE sent_at IS NOT NULL;
 ALTER TABLE notifications ADD CONSTRAINT sent_once CHECK ((status = 'sent') = (sent_at IS NOT NULL));
 CREATE INDEX notifications_left ON notifications (status, created_at) WHERE status IN ('failed', 'uncertain');
 
--- The body of a message with a secret in it is taken out once it has left.
-GRANT UPDATE (status, tries, doubts, reason, body) ON notifications TO aurum_worker;
+GRANT UPDATE (status, tries, doubts, reason) ON notifications TO aurum_worker;
 
 -- An account of an external identity provider is linked by its own person (api/identities.py).
 GRANT UPDATE (clerk_user_id) ON users TO aurum_api;

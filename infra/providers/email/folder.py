@@ -1,37 +1,21 @@
-"""E-mail: what a message is, and the folder that stands for a mail server in the embedded stack."""
+"""The folder that stands for a mail server in the embedded stack."""
 
 import asyncio
 import os
-from datetime import datetime
 from email.message import EmailMessage
 from email.utils import format_datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Final
 
-from pydantic import BaseModel, ConfigDict
-
-
-class Email(BaseModel):
-    """One message. `key` is unique for it: a provider that is given the same key again sends nothing new."""
-
-    model_config = ConfigDict(frozen=True)
-
-    key: str
-    to: str
-    subject: str
-    body: str
-    at: datetime
-
-
-class EmailProvider(Protocol):
-    """Whoever delivers e-mail."""
-
-    async def send(self, email: Email) -> None:
-        """Delivers `email`, or raises `ConnectionError`. Safe to repeat."""
+from infra.providers.email.message import Email
+from infra.providers.email.rendering import rendered
+from models.errors import Unavailable
 
 
 class FolderEmail:
     """Writes each message as `<key>.eml` into a folder, whole or not at all."""
+
+    repeatable: Final = True
 
     def __init__(self, folder: Path, sender: str) -> None:
         self._folder = folder
@@ -39,16 +23,22 @@ class FolderEmail:
 
     async def send(self, email: Email) -> None:
         """Writes the message. The same key is the same file, so sending twice leaves one."""
-        await asyncio.to_thread(self._write, email)
+        try:
+            await asyncio.to_thread(self._write, email)
+        except OSError as error:
+            raise Unavailable(f"The mail folder cannot be written: {error.strerror}") from error
 
     def _write(self, email: Email) -> None:
+        text, html = rendered(email)
         message = EmailMessage()
         message["From"] = self._sender
         message["To"] = email.to
         message["Subject"] = email.subject
         message["Date"] = format_datetime(email.at)
         message["Message-ID"] = f"<{email.key}@aurum.example>"
-        message.set_content(email.body)
+        # As it is, so that a link can be read and copied from the file.
+        message.set_content(text, cte="8bit")
+        message.add_alternative(html, subtype="html", cte="8bit")
         self._folder.mkdir(parents=True, exist_ok=True)
         draft = self._folder / f".{email.key}.part"
         with draft.open("wb") as file:
