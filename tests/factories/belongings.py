@@ -1,0 +1,57 @@
+"""One row in every table that keeps something of somebody, for tests that ask who else can see it."""
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from infra.database import transaction
+from models.ledger import InternalPurpose
+from models.tables.ledger import internal_account, post_one
+from tests.factories.ledger import entry
+from tests.factories.wires import People, ordered, people
+
+# What the features of the bank do not write in the course of an order, in the order of its references.
+_ROWS = """
+    INSERT INTO sessions (id, user_id) VALUES (uuidv7(), :customer);
+    INSERT INTO refresh_tokens (token_hash, session_id, expires_at)
+        SELECT sha256('r'), id, now() + interval '1 day' FROM sessions;
+    INSERT INTO email_tokens (token_hash, user_id, purpose, expires_at)
+        VALUES (sha256('e'), :customer, 'reset_password', now() + interval '1 day');
+    INSERT INTO totp_factors (user_id, seed_sealed, enabled_at)
+        VALUES (:customer, sha256('seed') || sha256('d'), now());
+    INSERT INTO recovery_codes (user_id, code_hash) VALUES (:customer, sha256('c'));
+    INSERT INTO challenge_uses (nonce, user_id, expires_at)
+        VALUES (substr(sha256('n'), 1, 16), :customer, now() + interval '1 day');
+    INSERT INTO sign_in_failures (name, counted, failures, failed_at, blocked_until)
+        VALUES (sha256('f'), 'account', 1, now(), now());
+    INSERT INTO sign_in_places (place, seen_at) VALUES (sha256('p'), now());
+    INSERT INTO notifications (user_id, key, event, subject, body) VALUES (:customer, 'k', 'told', 'Told', 'Something');
+    INSERT INTO idempotency_keys (user_id, key, route, request_hash, status, answer)
+        VALUES (:customer, 'k', 'POST /', sha256('h'), 201, '{}');
+    INSERT INTO audit_logs (user_id, actor_role, action, resource_type, resource_id, outcome)
+        VALUES (:customer, 'customer', 'wires.create_wire', 'wire', :wire, 'done');
+    INSERT INTO audit_seals (chain_seq, audit_id, row_hash, chain_hash, formula, sealed_at)
+        SELECT 1, min(id), sha256('r'), sha256('c'), 1, now() FROM audit_logs;
+    INSERT INTO audit_seal_progress (settled_id, swept_at) VALUES (0, now());
+    INSERT INTO wire_approvals (wire_id, maker_id, officer_id, decision, senior, content_hash)
+        VALUES (CAST(:wire AS uuid), :customer, :officer, 'approve', false, sha256('w'));
+    INSERT INTO wire_hits (wire_id, entry_id, list_version, field, matched, score, verdict)
+        VALUES (CAST(:wire AS uuid), 'AD-1', '1', 'recipient_name', 'Viktor', 0.9, 'fuzzy');
+    INSERT INTO bank_messages (wire_id, direction, message_type, file_name, sha256, content, status)
+        VALUES (CAST(:wire AS uuid), 'inbound', 'pacs.002', 'a.xml', sha256('m'), 'x', 'read');
+    INSERT INTO bank_answers (message_id, position, wire_id, kind)
+        SELECT id, 1, CAST(:wire AS uuid), 'accepted' FROM bank_messages;
+"""
+
+
+async def belongings(owner: AsyncEngine, api: AsyncEngine) -> tuple[People, str]:
+    """A customer with money, a wire of theirs, and something of theirs in every table. Returns the wire's id too."""
+    everybody = await people(owner)
+    wire = await ordered(api, everybody)
+    values = {"customer": everybody.customer, "officer": everybody.officers[0], "wire": str(wire.id)}
+    async with transaction(owner) as session:
+        opening_account = await internal_account(session, InternalPurpose.OPENING, "USD")
+        await post_one(session, entry(opening_account, everybody.usd_account, 1_00, "USD"))
+        for statement in _ROWS.split(";\n"):
+            if statement.strip():
+                await session.execute(text(statement), values)
+    return everybody, str(wire.id)
