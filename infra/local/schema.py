@@ -23,7 +23,7 @@ def prepare_database(site: Site) -> None:
     try:
         migrate(site.owner_url)
         _set_passwords(site)
-        people = seed(site.owner_url)
+        people = seed(site.owner_url, _keyring(site))
     except Exception as error:
         site.folder.log("schema").write_text(traceback.format_exc(), encoding="utf-8")
         first_line = str(error).strip().split("\n", 1)[0]
@@ -32,6 +32,15 @@ def prepare_database(site: Site) -> None:
             f"(see {site.folder.log('schema')})."
         ) from error
     write_atomically(site.folder.people_file, json.dumps(people, indent=1))
+
+
+def _keyring(site: Site) -> "Keyring":
+    """The keys that the API and the worker of this stack are given."""
+    from infra.crypto import Keyring  # noqa: PLC0415 # as above
+
+    given = site.environment({})
+    keys = {name: SecretStr(key) for name, key in json.loads(given["AURUM_FIELD_KEYS"]).items()}
+    return Keyring.of(keys, given["AURUM_FIELD_KEY_ID"])
 
 
 def _set_passwords(site: Site) -> None:

@@ -22,9 +22,7 @@ async def rail_hours(session: AsyncSession, currency: str) -> BusinessHours:
 
 
 async def _hours(session: AsyncSession, calendar: str, hours: BusinessHours) -> BusinessHours:
-    rows = await session.execute(
-        text("SELECT day FROM calendar_days WHERE calendar = :name"), {"name": calendar}
-    )
+    rows = await session.execute(text("SELECT day FROM calendar_days WHERE calendar = :name"), {"name": calendar})
     days = frozenset(rows.scalars().all())
     # Holidays are loaded by whole years: the data speaks of everything until the end of the last one.
     known_until = date(max(days).year, 12, 31) if days else date.min

@@ -9,9 +9,7 @@ from models.screening import ListEntry
 
 async def entries(session: AsyncSession) -> list[ListEntry]:
     """Every listed entry. Raises `Unavailable` when no list is loaded: screening fails closed."""
-    rows = (
-        await session.execute(text("SELECT id, version, name, aliases, bic FROM sanctions_entries"))
-    ).all()
+    rows = (await session.execute(text("SELECT id, version, name, aliases, bic FROM sanctions_entries"))).all()
     if not rows:
         raise Unavailable("no sanctions list is loaded")
     return [
@@ -25,9 +23,7 @@ async def version(session: AsyncSession) -> str:
     return str(
         (
             await session.execute(
-                text(
-                    "SELECT coalesce(string_agg(DISTINCT list || '/' || version, ' '), '') FROM sanctions_entries"
-                )
+                text("SELECT coalesce(string_agg(DISTINCT list || '/' || version, ' '), '') FROM sanctions_entries")
             )
         ).scalar_one()
     )

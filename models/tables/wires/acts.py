@@ -16,10 +16,8 @@ from models.errors import (
     AlreadyDecided,
     ContentChanged,
     CurrencyMismatch,
-    CustomerFrozen,
     DeadlinePassed,
     FourEyes,
-    KycRequired,
     NotFound,
     RuleRefused,
     WrongState,
@@ -27,6 +25,7 @@ from models.errors import (
 from models.money import written
 from models.tables import ledger
 from models.tables.outbox import enqueue
+from models.tables.users import may_send_money
 from models.tables.wires.rows import Wire, WireApproval, approvals, find, locked, tell
 from models.wires import (
     FEES,
@@ -59,7 +58,7 @@ async def place(
     `RuleRefused` (a currency that is not wired), `ExecutionDateRefused` and `InsufficientFunds`; then nothing is
     stored.
     """
-    await _may_send_money(session, maker)
+    await may_send_money(session, maker)
     account = (
         await session.execute(
             text("SELECT currency, status FROM accounts WHERE id = :id AND user_id = :user_id"),
@@ -98,14 +97,6 @@ async def place(
     await tell(session, wire, "ordered", actor="customer", actor_id=maker, step="ordered")
     await _wake(session, wire, request_id)
     return wire
-
-
-async def _may_send_money(session: AsyncSession, maker: UUID) -> None:
-    row = (await session.execute(text("SELECT kyc_status, status FROM users WHERE id = :id"), {"id": maker})).one()
-    if row.status != "active":
-        raise CustomerFrozen("your access is frozen; speak to the bank")
-    if row.kyc_status != "approved":
-        raise KycRequired("money can be sent once your identity check is approved: see /kyc/status")
 
 
 async def approve(
