@@ -5,6 +5,7 @@ import traceback
 
 import psycopg
 from psycopg import sql
+from pydantic import SecretStr
 
 from infra.local.folder import write_atomically
 from infra.local.parts import StackError
@@ -17,13 +18,17 @@ def prepare_database(site: Site) -> None:
     Raises `StackError`; the whole story is then in the folder's `log/schema.log`.
     """
     # Lazily: a start of other parts needs none of it, and importing it takes most of a second.
-    from infra.database import migrate  # noqa: PLC0415
-    from infra.seed import seed  # noqa: PLC0415
+    from infra.crypto import Keyring  # noqa: PLC0415 # as said
+    from infra.database import migrate  # noqa: PLC0415 # as said
+    from infra.seed import seed  # noqa: PLC0415 # as said
 
     try:
+        # What the API and the worker of this stack are given.
+        given = site.environment({})
+        keys = {name: SecretStr(key) for name, key in json.loads(given["AURUM_FIELD_KEYS"]).items()}
         migrate(site.owner_url)
         _set_passwords(site)
-        people = seed(site.owner_url, _keyring(site))
+        people = seed(site.owner_url, Keyring.of(keys, given["AURUM_FIELD_KEY_ID"]))
     except Exception as error:
         site.folder.log("schema").write_text(traceback.format_exc(), encoding="utf-8")
         first_line = str(error).strip().split("\n", 1)[0]
@@ -32,15 +37,6 @@ def prepare_database(site: Site) -> None:
             f"(see {site.folder.log('schema')})."
         ) from error
     write_atomically(site.folder.people_file, json.dumps(people, indent=1))
-
-
-def _keyring(site: Site) -> "Keyring":
-    """The keys that the API and the worker of this stack are given."""
-    from infra.crypto import Keyring  # noqa: PLC0415 # as above
-
-    given = site.environment({})
-    keys = {name: SecretStr(key) for name, key in json.loads(given["AURUM_FIELD_KEYS"]).items()}
-    return Keyring.of(keys, given["AURUM_FIELD_KEY_ID"])
 
 
 def _set_passwords(site: Site) -> None:
