@@ -16,12 +16,15 @@ import holidays
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from infra.crypto import FieldContext, Keyring
 from infra.database import connect, transaction
 from infra.passwords import Passwords
+from infra.settings import settings
 from models.accounts import AccountType
 from models.ledger import Entry, InternalPurpose, credit, debit
 from models.money import to_minor
 from models.tables.accounts import Account, accounts_of, open_account
+from models.tables.factors import enable_factor, prepare_factor
 from models.tables.ledger import internal_account, post_one
 from models.tables.users import find_user
 
@@ -36,15 +39,18 @@ _LOCK: Final = text("SELECT pg_advisory_xact_lock(7203001)")
 _SUNDAY: Final = 6
 
 
-def seed(owner_url: str) -> list[dict[str, Any]]:
+def seed(owner_url: str, keyring: Keyring | None = None) -> list[dict[str, Any]]:
     """Adds what is missing to the database at `owner_url` (owner role, migrated) and returns its people.
 
-    Each person is `{email, password, role, preset?, name, user_id}`.
+    Each person is `{email, password, role, preset?, totp_secret?, name, user_id}`. `keyring` seals what is personal;
+    where none is given it is the one of this process's settings.
     """
-    return asyncio.run(_seed(owner_url))
+    if keyring is None:
+        keyring = Keyring.of(settings().field_keys, settings().field_key_id)
+    return asyncio.run(_seed(owner_url, keyring))
 
 
-async def _seed(owner_url: str) -> list[dict[str, Any]]:
+async def _seed(owner_url: str, keyring: Keyring) -> list[dict[str, Any]]:
     people: list[dict[str, Any]] = json.loads((DATA / "people.json").read_text(encoding="utf-8"))["people"]
     engine = connect(owner_url, pool_size=1, name="aurum-seed")
     passwords = Passwords()
@@ -55,7 +61,7 @@ async def _seed(owner_url: str) -> list[dict[str, Any]]:
             await _add_sanctions(session)
             for currency in CURRENCIES:
                 await _add_internal_accounts(session, currency)
-            ids = [await _add_person(session, passwords, person) for person in people]
+            ids = [await _add_person(session, passwords, keyring, person) for person in people]
     finally:
         passwords.close()
         await engine.dispose()
@@ -63,13 +69,17 @@ async def _seed(owner_url: str) -> list[dict[str, Any]]:
 
 
 def _described(person: dict[str, Any], user_id: UUID) -> dict[str, Any]:
-    told: dict[str, Any] = {key: person[key] for key in ("email", "password", "role", "preset") if key in person}
+    told: dict[str, Any] = {
+        key: person[key] for key in ("email", "password", "role", "preset", "totp_secret") if key in person
+    }
     return {**told, "name": f"{person['first_name']} {person['last_name']}", "user_id": str(user_id)}
 
 
-async def _add_person(session: AsyncSession, passwords: Passwords, person: dict[str, Any]) -> UUID:
+async def _add_person(session: AsyncSession, passwords: Passwords, keyring: Keyring, person: dict[str, Any]) -> UUID:
     known = await find_user(session, person["email"])
     user_id = known.id if known else await _insert_person(session, passwords, person)
+    if known is None and "totp_secret" in person:
+        await _add_factor(session, keyring, user_id, person["totp_secret"])
     opened = {account.currency for account in await accounts_of(session, user_id)}
     for currency, minor in person.get("money", {}).items():
         if currency not in opened:
@@ -98,6 +108,12 @@ async def _insert_person(session: AsyncSession, passwords: Passwords, person: di
         },
     )
     return UUID(str(added.scalar_one()))
+
+
+async def _add_factor(session: AsyncSession, keyring: Keyring, user_id: UUID, secret: str) -> None:
+    sealed = keyring.seal(secret.encode(), FieldContext("totp_factors", "seed_sealed", user_id))
+    await prepare_factor(session, user_id, sealed)
+    await enable_factor(session, user_id)
 
 
 async def _fund(session: AsyncSession, account: Account, minor: int) -> None:

@@ -184,7 +184,9 @@ class Walk:
         ):
             self._say(f"{name:<18} {address}")
         for person in self._info["people"]:
-            self._say(f"{person['email']:<38} {person['password']}  ({person.get('preset') or person['role']})")
+            factor = f", codes of {person['totp_secret']}" if "totp_secret" in person else ""
+            part = person.get("preset") or person["role"]
+            self._say(f"{person['email']:<38} {person['password']}  ({part}{factor})")
 
     def _title(self, text: str) -> None:
         self._console.print(f"\n[bold]{text}[/]")
