@@ -11,7 +11,7 @@ from sqlmodel import Field, SQLModel, col
 from uuid_utils.compat import uuid7
 
 from models.auth import permissions_of
-from models.errors import NotFound
+from models.errors import CustomerFrozen, KycRequired, NotFound
 
 _MOMENT: Final = DateTime(timezone=True)
 
@@ -73,6 +73,19 @@ async def lock_user(session: AsyncSession, user_id: UUID) -> User:
     """That person, locked: nobody else changes them until the transaction ends. Raises `NotFound`."""
     await session.execute(select(col(User.id)).where(col(User.id) == user_id).with_for_update(key_share=True))
     return await user(session, user_id)
+
+
+async def may_send_money(session: AsyncSession, user_id: UUID, *, lock: bool = False) -> User:
+    """That person, if money may leave their accounts (contract §6). Raises `CustomerFrozen` and `KycRequired`.
+
+    With `lock` it stays so until the transaction ends, and only one such transaction of a person runs at a time.
+    """
+    person = await (lock_user if lock else user)(session, user_id)
+    if person.status != "active":
+        raise CustomerFrozen("your access is frozen; speak to the bank")
+    if person.kyc_status != "approved":
+        raise KycRequired("money can be sent once your identity check is approved: see /kyc/status")
+    return person
 
 
 async def add_customer(
