@@ -1,0 +1,128 @@
+"""What authentication costs a balance read: token, live session and row level security, against the same route and
+query with the door left open, on the same database, in turns.
+
+Each API is a process of its own behind uvicorn, as in the stack; the requests come over keep-alive connections.
+"""
+
+import asyncio
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import Final
+
+import httpx
+from joserfc.jwk import OKPKey
+
+from infra.database import connect, transaction
+from infra.settings import Settings
+from infra.tokens import Tokens
+from tests.bench.parts import Aim, Measure, part
+from tests.databases import server
+from tests.factories.accounts import account
+from tests.factories.auth import claims_of, session_for
+from tests.factories.users import add_customer
+
+CONNECTIONS: Final = 16
+ROUNDS: Final = 7
+SECONDS: Final = 3.0
+_UNLIMITED: Final = '{"reads": {"user": "100000000/minute", "address": "100000000/minute"}}'
+_LISTENS: Final = re.compile(r"http://127\.0\.0\.1:(\d+)")
+
+
+@contextmanager
+def _serving(factory: str, database_url: str, key: Path, folder: Path) -> Iterator[int]:
+    """An API in a process of its own. Gives its port."""
+    told = folder / f"{factory.replace(':', '.')}.log"
+    settings = {
+        "AURUM_DATABASE_API_URL": database_url,
+        "AURUM_SIGNING_KEY_FILE": str(key),
+        "AURUM_TEMPORAL_ADDRESS": "127.0.0.1:9",
+        "AURUM_LIMITS": _UNLIMITED,
+    }
+    command = [sys.executable, "-m", "uvicorn", factory, "--factory", "--port", "0", "--no-access-log"]
+    with told.open("wb") as log:
+        process = subprocess.Popen(command, env={**os.environ, **settings}, stdout=log, stderr=log)
+    try:
+        yield _port(process, told)
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def _port(process: subprocess.Popen[bytes], told: Path) -> int:
+    until = perf_counter() + 60
+    while perf_counter() < until and process.poll() is None:
+        found = _LISTENS.search(told.read_text(errors="replace"))
+        if found and _answers(int(found[1])):
+            return int(found[1])
+    raise RuntimeError(f"The API does not serve: {told.read_text(errors='replace')[-2000:]}")
+
+
+def _answers(port: int) -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/health", timeout=5).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+async def _reads(port: int, path: str, headers: str) -> float:
+    """Answers a second."""
+    request = f"GET {path} HTTP/1.1\r\nHost: bench\r\n{headers}\r\n".encode()
+    until = perf_counter() + SECONDS
+
+    async def one() -> int:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        answered = 0
+        while perf_counter() < until:
+            writer.write(request)
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = re.search(rb"content-length: (\d+)", head)
+            if not head.startswith(b"HTTP/1.1 200") or length is None:
+                raise RuntimeError(head.decode())
+            await reader.readexactly(int(length[1]))
+            answered += 1
+        writer.close()
+        return answered
+
+    began = perf_counter()
+    counts = await asyncio.gather(*(one() for _ in range(CONNECTIONS)))
+    return sum(counts) / (perf_counter() - began)
+
+
+@part("auth")
+async def auth() -> AsyncIterator[Measure]:
+    """The throughput of a balance read with and without authentication."""
+    with tempfile.TemporaryDirectory(prefix="aurum-bench-") as name, server() as postgres:
+        folder = Path(name)
+        key = folder / "signing.pem"
+        key.write_bytes(OKPKey.generate_key("Ed25519").as_pem(private=True))
+        database = postgres.create()
+        owner = connect(database.owner_url, pool_size=2)
+        person = await add_customer(owner)
+        async with transaction(owner) as session:
+            account_id = await account(session, person.id, 1_000_00)
+        tokens = Tokens(Settings(signing_key_file=key))
+        token = tokens.sign(claims_of(person, await session_for(owner, person)))
+        await owner.dispose()
+        path = f"/api/v1/accounts/{account_id}/balance"
+        with (
+            _serving("api.main:create_app", database.api_url, key, folder) as guarded,
+            _serving("tests.bench.open_door:create_app", database.worker_url, key, folder) as open_door,
+        ):
+            rounds: list[tuple[float, float]] = []
+            for turn in range(ROUNDS + 1):
+                with_token = await _reads(guarded, path, f"Authorization: Bearer {token}\r\n")
+                without = await _reads(open_door, path, "")
+                if turn:  # the first one warms up
+                    rounds.append((with_token, without))
+    # The median of the rounds' own ratios: a noisy neighbour disturbs one round and not the other.
+    ratio = median(with_token / without for with_token, without in rounds)
+    floor = median(without for _, without in rounds)
+    yield Measure("auth.balance_reads", round(ratio * floor, 1), "per second", floor=floor, aim=Aim(0.8))
