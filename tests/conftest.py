@@ -114,5 +114,5 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--record-histories",
         action="store_true",
-        help="Write the histories of the processes that run to tests/workflows/histories/, to be replayed from then on.",
+        help="Write the histories of the processes that run to tests/workflows/histories/, to be replayed.",
     )
