@@ -22,6 +22,10 @@ _EMAIL_TOKENS: Final = text(
     "DELETE FROM email_tokens WHERE token_hash IN"
     " (SELECT token_hash FROM email_tokens WHERE expires_at < :before LIMIT :batch FOR UPDATE SKIP LOCKED)"
 )
+_CHALLENGES: Final = text(
+    "DELETE FROM challenge_uses WHERE nonce IN"
+    " (SELECT nonce FROM challenge_uses WHERE expires_at < :before LIMIT :batch FOR UPDATE SKIP LOCKED)"
+)
 # A session goes when it has no token left: then nobody can come back to it.
 _SESSIONS: Final = text(
     "DELETE FROM sessions WHERE id IN (SELECT s.id FROM sessions s WHERE s.last_seen_at < :before"
@@ -37,10 +41,14 @@ class AuthSteps:
 
     @activity.defn(name="auth.clean_up_sessions")
     async def clean_up_sessions(self, step: UpkeepStep) -> Removed:
-        """Takes out tokens that expired, and sessions without tokens, more than `KEPT` before `step.at`."""
+        """Takes out tokens and challenges that expired, and sessions without tokens, more than `KEPT` before `step.at`.
+
+        Safe to repeat: what is gone is gone.
+        """
         before = step.at - KEPT
+        expired = [await self._all(statement, before) for statement in (_TOKENS, _EMAIL_TOKENS, _CHALLENGES)]
         return Removed(
-            tokens=await self._all(_TOKENS, before) + await self._all(_EMAIL_TOKENS, before),
+            tokens=sum(expired),
             sessions=await self._all(_SESSIONS, before),
         )
 
