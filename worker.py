@@ -20,6 +20,7 @@ from temporalio.worker import Interceptor, Worker
 from activities.audit import AuditSteps
 from activities.auth import AuthSteps
 from activities.bank import BankInbox
+from activities.ledger import LedgerSteps
 from activities.notifications import NotificationSteps
 from activities.wires import ApprovalSteps, PaymentSteps, SettlementSteps, WireDesk
 from infra import schedules, temporal
@@ -31,6 +32,7 @@ from infra.providers.email import EmailProvider, FolderEmail, SendGridEmail
 from infra.settings import EmailKind, Settings, settings
 from workflows.audit import AuditSealWorkflow
 from workflows.auth import SessionCleanupWorkflow
+from workflows.ledger import LedgerProofWorkflow
 from workflows.notifications import NotificationWorkflow
 from workflows.wires import WireLateAnswerWorkflow, WireWorkflow
 
@@ -42,6 +44,7 @@ WORKFLOWS: Sequence[type] = (
     NotificationWorkflow,
     SessionCleanupWorkflow,
     AuditSealWorkflow,
+    LedgerProofWorkflow,
 )
 
 
@@ -78,6 +81,7 @@ def assemble(config: Settings, engine: AsyncEngine) -> Parts:
             AuthSteps(engine).clean_up_sessions,
             auditing.seal,
             auditing.anchor,
+            LedgerSteps(engine).prove,
         ),
     )
 

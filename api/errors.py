@@ -139,7 +139,7 @@ def problem(
 
 def refusal(request: Request, error: AurumError) -> Response:
     """The answer for `error`. A handler returns it where the refusal itself changes something that has to stay."""
-    headers = {"Retry-After": str(error.extra["retry_after"])} if isinstance(error, RateLimited) else None
+    headers = {"Retry-After": str(error.extra["retry_after"])} if "retry_after" in error.extra else None
     return problem(request, status_of(error), error.code, error.title, error.detail, headers, **error.extra)
 
 

@@ -15,9 +15,11 @@ from temporalio.client import (
     Schedule,
     ScheduleActionStartWorkflow,
     ScheduleAlreadyRunningError,
+    ScheduleCalendarSpec,
     ScheduleIntervalSpec,
     ScheduleOverlapPolicy,
     SchedulePolicy,
+    ScheduleRange,
     ScheduleSpec,
     ScheduleState,
     ScheduleUpdate,
@@ -62,6 +64,20 @@ SCHEDULES: Final[dict[str, Upkeep]] = {
         # Each run takes all that waits.
         catch_up=timedelta(minutes=1),
         timeout=timedelta(minutes=10),
+    ),
+    "ledger-proof": Upkeep(
+        workflow="ledger-proof",
+        why="Every rule of the ledger is proven, daily; on a breach posting is suspended.",
+        spec=ScheduleSpec(
+            calendars=[ScheduleCalendarSpec(hour=[ScheduleRange(3)], minute=[ScheduleRange(30)])],
+            jitter=timedelta(minutes=5),
+            time_zone_name="UTC",
+        ),
+        # A late proof is as good as one in time, until the next is due.
+        catch_up=timedelta(hours=20),
+        # A breach fails the run. The freeze is what has to stop then: the proofs go on, or nobody would know when the
+        # books are right again.
+        pause_on_failure=False,
     ),
 }
 

@@ -105,7 +105,9 @@ class _RefusalsAreFailures(ActivityInboundInterceptor):
         try:
             return await self.next.execute_activity(input)
         except Unavailable as error:
-            raise ApplicationError(error.detail, type=error.code) from error
+            seconds = error.extra.get("retry_after")
+            delay = timedelta(seconds=seconds) if seconds else None
+            raise ApplicationError(error.detail, type=error.code, next_retry_delay=delay) from error
         except AurumError as error:
             raise ApplicationError(
                 error.detail, type=error.code, non_retryable=True, category=ApplicationErrorCategory.BENIGN

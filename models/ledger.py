@@ -23,6 +23,7 @@ from models.errors import (
     Forbidden,
     IdempotencyConflict,
     InsufficientFunds,
+    LedgerFrozen,
     Malformed,
     NotFound,
     WrongState,
@@ -57,6 +58,7 @@ class Outcome(StrEnum):
     NOT_PERMITTED = "not_permitted"
     HOLD_NOT_OPEN = "hold_not_open"
     INSUFFICIENT_FUNDS = "insufficient_funds"
+    LEDGER_FROZEN = "ledger_frozen"
 
 
 class HoldStatus(StrEnum):
@@ -260,6 +262,8 @@ def refusal(outcome: Outcome, entry: Entry) -> AurumError:
             return Forbidden("This account may not be debited by you")
         case Outcome.HOLD_NOT_OPEN:
             return WrongState("The money set aside for this was paid out or given back before")
+        case Outcome.LEDGER_FROZEN:
+            return LedgerFrozen("The bank books nothing at the moment; your request was not carried out")
         case _:
             return Malformed(f"The ledger does not book this entry: {outcome}")
 

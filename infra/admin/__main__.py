@@ -10,6 +10,7 @@ import typer
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from infra.admin import ledger
 from infra.audit_anchors import AnchorFile, AnchorsDamaged, keep_head
 from infra.crypto import Keyring
 from infra.database import connect, transaction
@@ -124,6 +125,9 @@ def _as_owner(act: Callable[[AsyncEngine], Awaitable[T]]) -> T:
         return asyncio.run(run())
     except OperationalError as error:
         _fail(f"The database does not answer: {error.orig}")
+
+
+ledger.install(app, _as_owner)
 
 
 def _told(found: Verification) -> str:

@@ -18,6 +18,7 @@ from models.errors import (
     AurumError,
     IdempotencyConflict,
     InsufficientFunds,
+    LedgerFrozen,
     NotFound,
 )
 from models.ledger import (
@@ -120,7 +121,7 @@ async def post_one(session: AsyncSession, entry: Entry) -> PostedEntry:
     """Books `entry` or finds it booked.
 
     Raises `InsufficientFunds`, `AccountUnusable`, `CurrencyMismatch`, `IdempotencyConflict`, `WrongState` (its hold is
-    closed), `NotFound` (an account) or `Forbidden` (somebody else's account).
+    closed), `NotFound` (an account), `Forbidden` (somebody else's account) or `LedgerFrozen`.
     """
     (result,) = await post(session, [entry])
     if isinstance(result, AurumError):
@@ -138,8 +139,8 @@ async def place_hold(
 ) -> UUID:
     """Sets `amount_minor` of the account aside for a process and returns the hold's id. Asked again, the same id.
 
-    Raises `InsufficientFunds`, `AccountUnusable`, `NotFound` (no such account of that customer) or
-    `IdempotencyConflict` (the process holds another amount, or money of another account).
+    Raises `InsufficientFunds`, `AccountUnusable`, `NotFound` (no such account of that customer),
+    `LedgerFrozen` or `IdempotencyConflict` (the process holds another amount, or money of another account).
     """
     answer = await session.execute(
         text("SELECT hold_id, outcome FROM hold_place(:account, :amount, :kind, :owner, :on_behalf_of)"),
@@ -159,6 +160,8 @@ async def place_hold(
             raise InsufficientFunds("The available balance does not cover the amount and its fee")
         case "account_unusable":
             raise AccountUnusable("The account is frozen or closed")
+        case "ledger_frozen":
+            raise LedgerFrozen("The bank sets no money aside at the moment; your order was not taken")
         case "hold_conflict":
             raise IdempotencyConflict(f"The {owner_kind} {owner_id} holds another amount")
         case _:

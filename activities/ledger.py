@@ -1,0 +1,43 @@
+"""The proof of the ledger, as a step of its process."""
+
+import asyncio
+from typing import Final
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio import activity
+
+from infra.database import transaction
+from models.ledger_proof import Proof, ProofStep
+from models.tables import ledger_proofs
+
+log = structlog.get_logger(__name__)
+
+# The proof is one statement, which may take long over many postings and says nothing meanwhile.
+HEARTBEAT_SECONDS: Final = 10
+
+
+class LedgerSteps:
+    """The steps of the ledger's own processes."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    @activity.defn(name="ledger.prove")
+    async def prove(self, step: ProofStep) -> Proof:
+        """Proves the ledger, keeps what was found and suspends posting on a breach. Run again, it gives what it found
+        the first time."""
+        proving = asyncio.create_task(self._prove(step))
+        try:
+            while not (await asyncio.wait({proving}, timeout=HEARTBEAT_SECONDS))[0]:
+                activity.heartbeat()
+        finally:
+            proving.cancel()
+        proof = await proving
+        if not proof.holds:
+            log.error("ledger.breach", proof=str(proof.id), breaches=proof.breach_count)
+        return proof
+
+    async def _prove(self, step: ProofStep) -> Proof:
+        async with transaction(self._engine) as session:
+            return await ledger_proofs.prove(session, step.at, run=step.run)
