@@ -57,9 +57,12 @@ async def signed_in_person(
     """The person of an access token, whose the transaction becomes. Raises `NotAuthenticated`, `BadToken`."""
     if credentials is None:
         raise NotAuthenticated("This needs an access token: Authorization: Bearer …")
-    claims = parts_of(request.scope).tokens.read(credentials.credentials)
+    parts, attempt, token = parts_of(request.scope), audit.attempt_of(request), credentials.credentials
+    if parts.external is not None and parts.external.tokens.issued(token):
+        claims = await parts.external.claims(parts.engine, attempt, token)
+    else:
+        claims = parts.tokens.read(token)
     caller = await authenticate(db, claims)
-    attempt = audit.attempt_of(request)
     attempt.principal = Principal(user_id=caller.id, role=caller.role, permissions=caller.permissions)
     attempt.session_id = caller.session_id
     return caller

@@ -108,7 +108,9 @@ def _user(scope: Scope) -> str | None:
     given = Headers(scope=scope).get("authorization", "")
     if given[: len(_BEARER)].lower() != _BEARER:
         return None
+    parts, token = parts_of(scope), given[len(_BEARER) :]
     try:
-        return str(parts_of(scope).tokens.read(given[len(_BEARER) :]).sub)
+        return str(parts.tokens.read(token).sub)
     except BadToken:
-        return None
+        known = parts.external.tokens.remembered(token) if parts.external else None
+        return f"external/{known.sub}" if known else None

@@ -13,12 +13,14 @@ from api import (
     documentation,
     errors,
     factors,
+    identities,
     operations,
     passwords,
     users,
     verification,
     wires,
 )
+from api.external import ExternalDoor
 from api.limits import RateLimits
 from api.observation import Observation
 from api.parts import Parts, provide
@@ -28,6 +30,7 @@ from api.temporal import TemporalLink
 from api.timing import EvenAnswers
 from infra import log
 from infra.database import connect
+from infra.identity import external_tokens
 from infra.limits import Limiter
 from infra.outbox import Dispatcher
 from infra.passwords import Passwords
@@ -45,6 +48,7 @@ ROUTERS: Final = (
     factors.router,
     passwords.router,
     devices.router,
+    identities.router,
     accounts.router,
     wires.router,
 )
@@ -92,7 +96,9 @@ def _lifespan(settings: Settings, tokens: Tokens) -> Callable[[FastAPI], Abstrac
         dispatcher = Dispatcher(engine, temporal.client, task_queue=settings.task_queue)
         passwords = Passwords()
         limiter = Limiter(settings.limits, settings.redis_url.get_secret_value() if settings.redis_url else None)
-        provide(app, Parts(settings, tokens, engine, temporal, dispatcher, passwords, limiter))
+        provider = external_tokens(settings)
+        external = ExternalDoor(provider) if provider else None
+        provide(app, Parts(settings, tokens, engine, temporal, dispatcher, passwords, limiter, external))
         try:
             yield
         finally:
@@ -100,6 +106,8 @@ def _lifespan(settings: Settings, tokens: Tokens) -> Callable[[FastAPI], Abstrac
             temporal.drop()
             passwords.close()
             await limiter.close()
+            if provider is not None:
+                await provider.close()
             await engine.dispose()
             release_clients()
 

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
+from api.external import ExternalDoor
 from api.temporal import TemporalLink
 from api.turns import Turns
 from infra.database import transaction
@@ -29,6 +30,7 @@ class Parts:
     dispatcher: Dispatcher
     passwords: Passwords
     limiter: Limiter
+    external: ExternalDoor | None = None
     turns: Turns = field(default_factory=Turns)
 
 

@@ -133,6 +133,7 @@ def pair(request: Request, person: User, session: Session, refresh: str) -> Toke
         sid=session.id,
         auth_time=int(session.auth_time.timestamp()),
         amr=session.amr,
+        clerk_user_id=person.clerk_user_id,
     )
     minutes = settings.access_token_seconds // 60
     return TokenPair(accessToken=parts.tokens.sign(claims), refreshToken=refresh, expiresIn=f"{minutes}m")

@@ -105,6 +105,13 @@ class Settings(BaseSettings):
     cors_origins: tuple[Origin, ...] = ()
     # Answers that could tell by their time whether an address is known leave at multiples of this.
     even_answer_seconds: float = Field(default=0.5, ge=0, le=10)
+    # An external identity provider (Clerk): its tokens are accepted where issuer and audience are named. Its keys are
+    # at the issuer's well-known address unless another one is named.
+    clerk_issuer: str | None = None
+    clerk_audience: str | None = None
+    clerk_jwks_url: str | None = None
+    # For which origins its tokens may be issued; unless any is named, our own address and `cors_origins`.
+    clerk_authorized_parties: tuple[Origin, ...] = ()
 
     # The channel to the bank: one folder that we write, one that the bank writes.
     bank_profile: BankProfile = BankProfile.CORRESPONDENT
@@ -156,6 +163,17 @@ class Settings(BaseSettings):
                 if weak:
                     msg = f"AURUM_FIELD_KEYS: the key {key_id} {weak}; make one with `openssl rand -base64 32`"
                     raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _an_identity_provider_is_named_wholly_and_safely(self) -> Self:
+        if (self.clerk_issuer is None) != (self.clerk_audience is None):
+            msg = "AURUM_CLERK_ISSUER and AURUM_CLERK_AUDIENCE are set both or neither"
+            raise ValueError(msg)
+        for address in filter(None, (self.clerk_issuer, self.clerk_jwks_url)):
+            if not address.startswith(("https://", "http://127.0.0.1:", "http://[::1]:")):
+                msg = "AURUM_CLERK_ISSUER and AURUM_CLERK_JWKS_URL are https addresses"
+                raise ValueError(msg)
         return self
 
     @model_validator(mode="after")

@@ -53,7 +53,7 @@ class Tokens:
 
     def sign(self, claims: Claims) -> str:
         """`claims` as a signed token."""
-        payload = claims.model_dump(mode="json")
+        payload = claims.model_dump(mode="json", exclude_none=True)
         payload["permissions"] = sorted(claims.permissions)
         payload |= {"iss": self._issuer, "aud": AUDIENCE}
         return jwt.encode(

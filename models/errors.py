@@ -15,6 +15,7 @@
     ├── NotAuthenticated
     │   ├── BadCredentials
     │   ├── WrongCode
+    │   ├── ExternalSignInRefused
     │   └── BadToken
     ├── Forbidden
     │   ├── PermissionMissing
@@ -32,7 +33,6 @@
     │   └── IdempotencyConflict
     ├── RateLimited               too often, or too soon after a failure
     └── Unavailable               worth trying again
-        └── LedgerFrozen
 
 Models do not know HTTP: `api/errors.py` maps the branches to status codes, `infra/temporal.py` to Temporal failures.
 """
@@ -158,6 +158,13 @@ class BadToken(NotAuthenticated):
     title = "Invalid token"
 
 
+class ExternalSignInRefused(NotAuthenticated):
+    """The identity provider says who it is, and this account is one that is signed in to here alone."""
+
+    code = "external_sign_in_refused"
+    title = "Sign in at Aurum itself"
+
+
 class Forbidden(AurumError):
     """Signed in, and not allowed."""
 
@@ -271,16 +278,3 @@ class Unavailable(AurumError):
 
     code = "unavailable"
     title = "Temporarily unavailable"
-
-
-class LedgerFrozen(Unavailable):
-    """A breach of the books is being looked into, and nothing is booked until an operator has ended the freeze.
-
-    `retry_after` is in seconds. A process that waits asks as seldom, so that its history stays short over days.
-    """
-
-    code = "ledger_frozen"
-    title = "Posting is suspended"
-
-    def __init__(self, detail: str = "", *, retry_after: int = 300, **extra: Any) -> None:
-        super().__init__(detail, retry_after=retry_after, **extra)

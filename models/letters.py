@@ -89,6 +89,23 @@ def session_stolen() -> Letter:
     )
 
 
+def external_identity_linked() -> Letter:
+    """Tells that an external identity opens the account from now on."""
+    return Letter(
+        subject="Another way to sign in was added",
+        body="An identity of the sign-in service that we work with can sign in to your account from now on.\n\n"
+        + _IF_NOT_YOU,
+    )
+
+
+def external_identity_unlinked() -> Letter:
+    """Tells that no external identity opens the account any more."""
+    return Letter(
+        subject="A way to sign in was removed",
+        body="Your account at Aurum is signed in to by its own password alone from now on.\n\n" + _IF_NOT_YOU,
+    )
+
+
 def confirm_new_email(link: str) -> Letter:
     """Asks whoever reads the new address to confirm it. `link` ends where the secret begins."""
     return Letter(

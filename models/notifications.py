@@ -18,6 +18,7 @@ SECURITY_EVENTS: Final = frozenset(
         "email_change_asked",
         "email_changed",
         "external_identity_linked",
+        "external_identity_unlinked",
         "new_device",
         "password_changed",
         "password_reset",
