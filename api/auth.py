@@ -45,13 +45,14 @@ from models.tables.auth import (
     add_email_token,
     add_refresh_token,
     end_sessions,
+    find_email_token,
     lock_refresh_token,
     spend_email_token,
     use_refresh_token,
     void_email_tokens,
 )
 from models.tables.factors import has_factor
-from models.tables.users import User, add_customer, change_user, find_user, lock_user, user
+from models.tables.users import User, add_customer, change_user, find_user, lock_signing_in, user
 from models.users import Email, Line, Phone
 
 router: APIRouter = feature("auth")
@@ -138,7 +139,7 @@ async def register(
 ) -> Success[Registered]:
     """Takes a registration and sends a mail. The answer is the same whether or not the address has an account."""
     audit.note(request, "user", new=wanted.model_dump(exclude={"password"}, exclude_defaults=True))
-    check_password(wanted.password)
+    check_password(wanted.password, wanted.email, wanted.first_name, wanted.last_name)
     password_hash = await hashing.hash(wanted.password)
     await act_as(request, db, AUTHENTICATOR)
     added = await add_customer(
@@ -158,9 +159,12 @@ async def verify_email(given: Verification, db: Db, request: Request) -> Success
     """Uses the code of a verification mail up. A newcomer is signed in; somebody who changes to another address is
     not."""
     await act_as(request, db, AUTHENTICATOR)
-    token = await spend_email_token(db, token_hash(given.token), "verify_email", "change_email")
+    presented, purposes = token_hash(given.token), ("verify_email", "change_email")
+    token = await find_email_token(db, presented, *purposes)
     await sign_in_as(request, db, token.user_id)
-    person = await lock_user(db, token.user_id)
+    # The person before their tokens, as everywhere.
+    person = await lock_signing_in(db, token.user_id)
+    await spend_email_token(db, presented, *purposes)
     if token.new_email is not None:
         return Success(data=await _change_email(request, db, person, token.new_email))
     if person.email_verified_at is not None:

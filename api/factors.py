@@ -29,7 +29,7 @@ from models.tables.factors import (
     replace_recovery_codes,
     spend_challenge,
 )
-from models.tables.users import User, lock_user, user
+from models.tables.users import User, lock_signing_in, lock_user, user
 
 router: APIRouter = feature("users")
 
@@ -153,11 +153,11 @@ async def enable(given: GivenCode, caller: FreshAuthentication, db: Db, request:
 )
 async def disable(given: Disabling, bearer: Bearer, db: Db, request: Request) -> Response | Disabled:
     """Takes the password and a code, so it asks for no step-up before. The recovery codes are worth nothing then."""
-    password_hash = await own_password(request, bearer, given.password)
+    known = await own_password(request, bearer, given.password)
     caller = await signed_in_person(request, bearer, db)
     audit.note(request, "second_factor", caller.id)
     person = await lock_user(db, caller.id)
-    if person.password_hash != password_hash:
+    if person.password_hash != known.password_hash:
         raise BadCredentials(WRONG_ONE)
     if not await has_factor(db, caller.id):
         raise NotFound("No second factor is on")
@@ -192,8 +192,8 @@ async def verify(
     if stepping_up and (await signed_in_person(request, bearer, db)).session_id != challenge.session_id:
         raise BadToken("The challenge was given to another session")
     await sign_in_as(request, db, challenge.user_id)
+    person = await lock_signing_in(db, challenge.user_id)
     answer = await begin_answer(db, challenge)
-    person = await user(db, challenge.user_id)
     if answer is None or answer > ANSWERS or challenge.password_mark != password_mark(person.password_hash):
         return refusal(request, BadToken("The challenge was used, or is worth nothing any more; begin again"))
     amr, wrong = await _proved(request, db, person, challenge, given)

@@ -15,7 +15,7 @@ from api.sessions import GivenToken, Success, notify, sign_in_as
 from api.step_up import WRONG_ONE, GivenPassword, own_password, require_fresh
 from infra.database import AUTHENTICATOR, transaction
 from models.auth import RESET_LIFETIME, check_password, token_hash
-from models.errors import BadCredentials, BadToken, NotFound
+from models.errors import BadCredentials
 from models.letters import password_changed, password_reset
 from models.tables.auth import (
     add_email_token,
@@ -25,7 +25,7 @@ from models.tables.auth import (
     void_email_tokens,
 )
 from models.tables.factors import has_factor
-from models.tables.users import User, change_user, find_user, lock_user
+from models.tables.users import User, change_user, find_user, known_of, lock_signing_in, lock_user
 from models.users import Email
 
 router: APIRouter = feature("users", prefix="")
@@ -111,14 +111,12 @@ async def reset_password(
     # Looked at before the password is hashed, so that a code out of the air costs no such work.
     async with transaction(engine, AUTHENTICATOR) as looking:
         found = await find_email_token(looking, presented, "reset_password")
+        about = known_of(await lock_signing_in(looking, found.user_id))
     audit.note(request, "user", found.user_id)
-    check_password(given.password)
+    check_password(given.password, *about)
     password_hash = await hashing.hash(given.password)
     await sign_in_as(request, db, found.user_id)
-    try:
-        person = await lock_user(db, found.user_id)
-    except NotFound:
-        raise BadToken("The link was used before, has expired, or is not one of ours") from None
+    person = await lock_signing_in(db, found.user_id)
     await spend_email_token(db, presented, "reset_password")
     ended = await end_sessions(db, person.id, reason="password_reset")
     # Whoever has the code reads the address.
@@ -133,15 +131,15 @@ async def change_password(
 ) -> PasswordChanged:
     """Asks for the password of now, and for a fresh second factor where one is on. Ends your other sessions."""
     audit.note(request, "user")
-    known_hash = await own_password(request, bearer, given.current_password)
-    check_password(given.new_password)
+    known = await own_password(request, bearer, given.current_password)
+    check_password(given.new_password, *known_of(known))
     password_hash = await hashing.hash(given.new_password)
     caller = await signed_in_person(request, bearer, db)
     audit.note(request, "user", caller.id)
     if await has_factor(db, caller.id):
         await require_fresh(request, db, caller)
     person = await lock_user(db, caller.id)
-    if person.password_hash != known_hash:
+    if person.password_hash != known.password_hash:
         raise BadCredentials(WRONG_ONE)
     ended = await end_sessions(db, caller.id, reason="password_changed", but=caller.session_id)
     await sign_in_as(request, db, caller.id)

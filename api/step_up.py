@@ -63,8 +63,8 @@ async def _fresh(request: Request, caller: CurrentUser, db: Db) -> Caller:
 FreshAuthentication = Annotated[Caller, Depends(_fresh)]
 
 
-async def own_password(request: Request, credentials: HTTPAuthorizationCredentials | None, password: str) -> str:
-    """The stored hash of the signed-in person's password, which `password` is. Raises `BadCredentials`, and
+async def own_password(request: Request, credentials: HTTPAuthorizationCredentials | None, password: str) -> User:
+    """The signed-in person, whose password `password` is. Raises `BadCredentials`, and
     `RateLimited` for a guess that comes too soon.
 
     In a transaction of its own, so that no connection waits while the password is checked; whoever relies on it locks
@@ -73,9 +73,9 @@ async def own_password(request: Request, credentials: HTTPAuthorizationCredentia
     parts = parts_of(request.scope)
     async with transaction(parts.engine) as looking:
         caller = await signed_in_person(request, credentials, looking)
-        stored = (await user(looking, caller.id)).password_hash
+        person = await user(looking, caller.id)
     async with attempt(request, caller.email):
-        right, _ = await parts.passwords.verify(password, stored)
-        if not right or stored is None:
+        right, _ = await parts.passwords.verify(password, person.password_hash)
+        if not right:
             raise BadCredentials(WRONG_ONE)
-    return stored
+    return person

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import re
 import string
 from base64 import urlsafe_b64encode
 from datetime import datetime, timedelta
@@ -27,6 +28,9 @@ RESET_LIFETIME: Final = timedelta(minutes=30)
 SESSION_LIFETIME: Final = timedelta(days=30)
 # Providers move people within such a network; from elsewhere it is worth a word.
 _NETWORK_BITS: Final = {4: 16, 6: 32}
+# What a password has beside words that are known of its person, and from which length a word is one.
+_LEAST_OWN: Final = 8
+_SHORTEST_WORD: Final = 4
 # A password that walks along one of these, in either direction, is no secret.
 _ROWS: Final = tuple(
     row * LONGEST_PASSWORD for row in (string.digits, string.ascii_lowercase, "qwertyuiopasdfghjklzxcvbnm")
@@ -109,7 +113,6 @@ class Claims(BaseModel):
     sid: UUID
     auth_time: int
     amr: tuple[str, ...]
-    clerk_user_id: str | None = None
 
 
 @lru_cache(maxsize=1)
@@ -118,8 +121,9 @@ def common_passwords() -> frozenset[str]:
     return frozenset(_COMMON_PASSWORDS.read_text(encoding="utf-8").split())
 
 
-def check_password(password: str) -> None:
-    """Raises `WeakPassword` for one that is too short, too long, or among the common ones (NIST SP 800-63B)."""
+def check_password(password: str, *about: str) -> None:
+    """Raises `WeakPassword` for one that is too short, too long, among the common ones (NIST SP 800-63B), or made of
+    what is known of its person: `about` is their address and names (OWASP ASVS 5.0, 6.2.11)."""
     if len(password) < SHORTEST_PASSWORD:
         raise WeakPassword(f"A password has at least {SHORTEST_PASSWORD} characters")
     if len(password) > LONGEST_PASSWORD:
@@ -131,6 +135,16 @@ def check_password(password: str) -> None:
     walk = any(folded in row or folded[::-1] in row for row in _ROWS)
     if walk or {folded, stem, piece} & common_passwords() or len(piece) <= len(folded) // 3:
         raise WeakPassword("This password is among those that are tried first; choose one that is your own")
+    rest = folded
+    for word in sorted(_words("aurum", *about), key=len, reverse=True):
+        rest = rest.replace(word, "")
+    if len(rest) < _LEAST_OWN and rest != folded:
+        raise WeakPassword("A password is not made of your name or address, nor of ours")
+
+
+def _words(*about: str) -> set[str]:
+    """The words in `about` that are long enough to mean somebody."""
+    return {word for one in about for word in re.split(r"[\W\d_]+", one.casefold()) if len(word) >= _SHORTEST_WORD}
 
 
 def _repeated_piece(text: str) -> str:

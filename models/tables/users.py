@@ -11,7 +11,7 @@ from sqlmodel import Field, SQLModel, col
 from uuid_utils.compat import uuid7
 
 from models.auth import permissions_of
-from models.errors import CustomerFrozen, KycRequired, NotFound
+from models.errors import BadToken, CustomerFrozen, KycRequired, NotFound
 
 _MOMENT: Final = DateTime(timezone=True)
 
@@ -86,6 +86,19 @@ async def may_send_money(session: AsyncSession, user_id: UUID, *, lock: bool = F
     if person.kyc_status != "approved":
         raise KycRequired("money can be sent once your identity check is approved: see /kyc/status")
     return person
+
+
+async def lock_signing_in(session: AsyncSession, user_id: UUID) -> User:
+    """That person, locked, for somebody who holds a token of theirs. Raises `BadToken` where they are gone."""
+    try:
+        return await lock_user(session, user_id)
+    except NotFound:
+        raise BadToken("This is worth nothing any more") from None
+
+
+def known_of(person: User) -> tuple[str, ...]:
+    """What a password is not made of: what others know of its person."""
+    return (person.email, person.first_name, person.last_name)
 
 
 async def add_customer(

@@ -108,3 +108,14 @@ def test_presets_are_those_of_the_contract() -> None:
 def test_a_customer_has_a_customers_rights_whatever_else_the_row_says() -> None:
     assert permissions_of("customer", "super_admin", ["admin:users"]) == CUSTOMER_PERMISSIONS
     assert not {one for one in CUSTOMER_PERMISSIONS if one.startswith("admin:") or one.endswith("approve")}
+
+
+@pytest.mark.parametrize("password", ["Mira.Example-1988!", "aurum-mira-example", "exampleMIRAmira", "Aurum Aurum 20"])
+def test_a_password_made_of_its_person_is_refused(password: str) -> None:
+    with pytest.raises(WeakPassword):
+        check_password(password, "mira.example@people.example", "Mira", "Example")
+
+
+@pytest.mark.parametrize("password", ["harbour lantern quiet", "mira harbours lanterns", "violet-example-41-harbour"])
+def test_a_password_that_only_mentions_its_person_is_taken(password: str) -> None:
+    check_password(password, "mira.example@people.example", "Mira", "Example")
