@@ -33,6 +33,7 @@
     │   └── IdempotencyConflict
     ├── RateLimited               too often, or too soon after a failure
     └── Unavailable               worth trying again
+        └── LedgerFrozen
 
 Models do not know HTTP: `api/errors.py` maps the branches to status codes, `infra/temporal.py` to Temporal failures.
 """
@@ -278,3 +279,16 @@ class Unavailable(AurumError):
 
     code = "unavailable"
     title = "Temporarily unavailable"
+
+
+class LedgerFrozen(Unavailable):
+    """A breach of the books is being looked into, and nothing is booked until an operator has ended the freeze.
+
+    `retry_after` is in seconds. A process that waits asks as seldom, so that its history stays short over days.
+    """
+
+    code = "ledger_frozen"
+    title = "Posting is suspended"
+
+    def __init__(self, detail: str = "", *, retry_after: int = 300, **extra: Any) -> None:
+        super().__init__(detail, retry_after=retry_after, **extra)
