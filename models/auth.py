@@ -113,6 +113,7 @@ class Claims(BaseModel):
     sid: UUID
     auth_time: int
     amr: tuple[str, ...]
+    clerk_user_id: str | None = None
 
 
 @lru_cache(maxsize=1)
