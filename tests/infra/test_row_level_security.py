@@ -78,8 +78,9 @@ class Outside:
     def names_somebody(self, table: str) -> bool:
         """Whether a row of `table` belongs to somebody, by its columns or by the row of another table it refers to."""
         found = self.owner.execute(
-            "SELECT EXISTS (SELECT FROM pg_attribute WHERE attrelid = %(table)s::regclass AND attname ~ %(owning)s)"
-            " OR EXISTS (SELECT FROM pg_constraint WHERE conrelid = %(table)s::regclass AND contype = 'f')",
+            "WITH RECURSIVE named AS (SELECT %(table)s::regclass::oid AS id UNION"
+            " SELECT c.confrelid FROM pg_constraint c JOIN named n ON c.conrelid = n.id AND c.contype = 'f')"
+            " SELECT EXISTS (SELECT FROM pg_attribute a JOIN named n ON n.id = a.attrelid WHERE a.attname ~ %(owning)s)",
             {"table": table, "owning": OWNING},
         ).fetchone()
         return found == (True,)
