@@ -80,7 +80,8 @@ class Outside:
         found = self.owner.execute(
             "WITH RECURSIVE named AS (SELECT %(table)s::regclass::oid AS id UNION"
             " SELECT c.confrelid FROM pg_constraint c JOIN named n ON c.conrelid = n.id AND c.contype = 'f')"
-            " SELECT EXISTS (SELECT FROM pg_attribute a JOIN named n ON n.id = a.attrelid WHERE a.attname ~ %(owning)s)",
+            " SELECT EXISTS (SELECT FROM pg_attribute a JOIN named n ON n.id = a.attrelid"
+            " WHERE a.attname ~ %(owning)s)",
             {"table": table, "owning": OWNING},
         ).fetchone()
         return found == (True,)
