@@ -16,6 +16,7 @@ from api import (
     identities,
     operations,
     passwords,
+    transactions,
     users,
     verification,
     wires,
@@ -50,6 +51,7 @@ ROUTERS: Final = (
     devices.router,
     identities.router,
     accounts.router,
+    transactions.router,
     wires.router,
 )
 

@@ -10,6 +10,8 @@
     ├── RuleRefused               understood, and a rule of the bank says no
     │   ├── InsufficientFunds
     │   ├── CurrencyMismatch
+    │   ├── SameAccount               in models/transactions.py
+    │   ├── LimitExceeded             in models/limits.py
     │   ├── WeakPassword
     │   └── AccountUnusable
     ├── NotAuthenticated

@@ -161,7 +161,8 @@ class Walk:
         with psycopg.connect(self._info["database_url"]) as connection:
             rows = connection.execute(
                 "SELECT p.currency, coalesce(a.purpose, 'customers') AS accounts,"
-                " sum(p.amount_minor) / 10::numeric ^ max(a.exponent) AS balance FROM postings p JOIN accounts a ON a.id = p.account_id GROUP BY 1, 2 ORDER BY 1, 2"
+                " sum(p.amount_minor) / 10::numeric ^ max(a.exponent) AS balance"
+                " FROM postings p JOIN accounts a ON a.id = p.account_id GROUP BY 1, 2 ORDER BY 1, 2"
             ).fetchall()
             breaches = connection.execute("SELECT * FROM ledger_proof()").fetchall()
         table = Table("currency", "accounts", "balance (credit +, debit −)", title="The ledger")

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
+from pydantic import BaseModel, ConfigDict
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -19,6 +20,7 @@ from sqlalchemy import (
     SmallInteger,
     String,
     select,
+    text,
 )
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -63,6 +65,17 @@ class Account(SQLModel, table=True):
     held: Decimal = Field(sa_column=Column(Numeric, _decimal_of("held_minor")))
     opened_at: datetime = Field(sa_column=Column(DateTime(timezone=True), FetchedValue(), nullable=False))
     closed_at: datetime | None = Field(default=None, sa_column=Column(DateTime(timezone=True)))
+
+
+class Recipient(BaseModel):
+    """As much of an account as somebody has to know to pay into it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: UUID
+    account_number: str
+    currency: str
+    status: str
 
 
 async def open_account(
@@ -112,3 +125,14 @@ async def owned_account(session: AsyncSession, user_id: UUID, account_id: UUID) 
     if account is None:
         raise NotFound("There is no such account")
     return account
+
+
+async def recipient_by_number(session: AsyncSession, number: str) -> Recipient:
+    """The customer's account with that number, whoever owns it. Raises `NotFound`."""
+    found = await session.execute(
+        text("SELECT id, currency, status FROM account_to_credit(:number)"), {"number": number}
+    )
+    row = found.one_or_none()
+    if row is None:
+        raise NotFound("No account of this bank has that number")
+    return Recipient(id=row.id, account_number=number, currency=row.currency, status=row.status)

@@ -27,6 +27,8 @@ _ROWS = """
     INSERT INTO notifications (user_id, key, event, subject, body) VALUES (:customer, 'k', 'told', 'Told', 'Something');
     INSERT INTO idempotency_keys (user_id, key, route, request_hash, status, answer)
         VALUES (:customer, 'k', 'POST /', sha256('h'), 201, '{}');
+    INSERT INTO limit_uses (user_id, family, currency, amount_minor, transaction_id, at)
+        VALUES (:customer, 'transfer', 'USD', 100, uuidv7(), now());
     INSERT INTO audit_logs (user_id, actor_role, action, resource_type, resource_id, outcome)
         VALUES (:customer, 'customer', 'wires.create_wire', 'wire', :wire, 'done');
     INSERT INTO audit_seals (chain_seq, audit_id, row_hash, chain_hash, formula, sealed_at)

@@ -7,7 +7,6 @@ money, the timeline and the outbox row are written together (design §1). Whoeve
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
@@ -24,6 +23,7 @@ from models.errors import (
 )
 from models.money import written
 from models.tables import ledger
+from models.tables.accounts import owned_account
 from models.tables.outbox import enqueue
 from models.tables.users import may_send_money
 from models.tables.wires.rows import Wire, WireApproval, approvals, find, locked, tell
@@ -59,14 +59,7 @@ async def place(
     stored.
     """
     await may_send_money(session, maker)
-    account = (
-        await session.execute(
-            text("SELECT currency, status FROM accounts WHERE id = :id AND user_id = :user_id"),
-            {"id": order.sender_account_id, "user_id": maker},
-        )
-    ).one_or_none()
-    if account is None:
-        raise NotFound("there is no such account")
+    account = await owned_account(session, maker, order.sender_account_id)
     if account.currency != order.currency:
         raise CurrencyMismatch(f"the account is held in {account.currency}, the wire is in {order.currency}")
     if account.status != "active":

@@ -1,0 +1,5 @@
+"""Transactions by HTTP: customers move money between accounts of this bank and look at what moved (contract §4)."""
+
+from api.transactions.routes import router
+
+__all__ = ["router"]
