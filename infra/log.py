@@ -1,7 +1,8 @@
 """Logging: one JSON object a line on standard output, for our own events and for every library's.
 
 Bound context (`structlog.contextvars`, for example the request id) appears in each line. What is logged never
-carries a body, a token or a person's data: callers log ids, codes and durations.
+carries a body, a token or a person's data: callers log ids, codes and durations, and `infra.masking` hides what gets in
+all the same.
 """
 
 import logging
@@ -10,6 +11,8 @@ from typing import Any, Final
 
 import orjson
 import structlog
+
+from infra.masking import masked_event
 
 _SHARED: Final[list[structlog.typing.Processor]] = [
     structlog.contextvars.merge_contextvars,
@@ -51,6 +54,7 @@ def configure(level: str = "INFO") -> None:
             foreign_pre_chain=_SHARED,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                masked_event,
                 structlog.processors.JSONRenderer(serializer=_one_line),
             ],
         )
