@@ -32,7 +32,7 @@ from infra.providers.email import EmailProvider, FolderEmail, SendGridEmail
 from infra.settings import EmailKind, Settings, settings
 from workflows.audit import AuditSealWorkflow
 from workflows.auth import SessionCleanupWorkflow
-from workflows.ledger import LedgerProofWorkflow
+from workflows.ledger import LedgerProofWorkflow, LedgerRollupWorkflow
 from workflows.notifications import NotificationWorkflow
 from workflows.wires import WireLateAnswerWorkflow, WireWorkflow
 
@@ -45,6 +45,7 @@ WORKFLOWS: Sequence[type] = (
     SessionCleanupWorkflow,
     AuditSealWorkflow,
     LedgerProofWorkflow,
+    LedgerRollupWorkflow,
 )
 
 
@@ -64,6 +65,7 @@ def assemble(config: Settings, engine: AsyncEngine) -> Parts:
     approval, payment, settlement = ApprovalSteps(desk), PaymentSteps(desk), SettlementSteps(desk)
     keyring = Keyring.of(config.field_keys, config.field_key_id)
     notifications = NotificationSteps(engine, _email(config), keyring)
+    books = LedgerSteps(engine)
     auditing = AuditSteps(engine, config.audit_anchor_file)
     return Parts(
         engine=engine,
@@ -81,7 +83,8 @@ def assemble(config: Settings, engine: AsyncEngine) -> Parts:
             AuthSteps(engine).clean_up_sessions,
             auditing.seal,
             auditing.anchor,
-            LedgerSteps(engine).prove,
+            books.prove,
+            books.roll_up,
         ),
     )
 

@@ -1,4 +1,4 @@
-"""The proof of the ledger, as a step of its process."""
+"""The steps of the ledger's own processes: its proof, and the checkpoints of the bank's own accounts."""
 
 import asyncio
 from typing import Final
@@ -9,12 +9,16 @@ from temporalio import activity
 
 from infra.database import transaction
 from models.ledger_proof import Proof, ProofStep
-from models.tables import ledger_proofs
+from models.tables import ledger, ledger_proofs
+from models.upkeep import RolledUp
 
 log = structlog.get_logger(__name__)
 
 # The proof is one statement, which may take long over many postings and says nothing meanwhile.
 HEARTBEAT_SECONDS: Final = 10
+# A transaction is some tens of milliseconds, a call seconds.
+ROLLED_LINES: Final = 5_000
+BATCHES_A_CALL: Final = 20
 
 
 class LedgerSteps:
@@ -41,3 +45,16 @@ class LedgerSteps:
     async def _prove(self, step: ProofStep) -> Proof:
         async with transaction(self._engine) as session:
             return await ledger_proofs.prove(session, step.at, run=step.run)
+
+    @activity.defn(name="ledger.roll_up")
+    async def roll_up(self) -> RolledUp:
+        """Moves what was booked on the bank's own accounts into their checkpoints, a batch in each transaction. One
+        roll-up works at a time; a second one leaves the rest to it."""
+        rolled = 0
+        for _ in range(BATCHES_A_CALL):
+            async with transaction(self._engine) as session:
+                taken = await ledger.roll_up(session, ROLLED_LINES)
+            rolled += taken
+            if taken < ROLLED_LINES:
+                return RolledUp(lines=rolled)
+        return RolledUp(lines=rolled, more=True)

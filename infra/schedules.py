@@ -65,6 +65,14 @@ SCHEDULES: Final[dict[str, Upkeep]] = {
         catch_up=timedelta(minutes=1),
         timeout=timedelta(minutes=10),
     ),
+    "ledger-rollup": Upkeep(
+        workflow="ledger-rollup",
+        why="What was booked on the bank's own accounts goes into their checkpoints, every minute.",
+        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=timedelta(minutes=1))], time_zone_name="UTC"),
+        # Each run takes all that waits.
+        catch_up=timedelta(minutes=1),
+        timeout=timedelta(minutes=10),
+    ),
     "ledger-proof": Upkeep(
         workflow="ledger-proof",
         why="Every rule of the ledger is proven, daily; on a breach posting is suspended.",

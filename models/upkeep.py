@@ -20,3 +20,12 @@ class Removed(BaseModel):
 
     sessions: int = 0
     tokens: int = 0
+
+
+class RolledUp(BaseModel):
+    """How many lines went into checkpoints of the ledger, and whether more wait."""
+
+    model_config = ConfigDict(frozen=True)
+
+    lines: int = 0
+    more: bool = False

@@ -1,13 +1,18 @@
 """The ledger's own processes, run by their schedules."""
 
 from datetime import timedelta
+from typing import Final
 
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 from activities.ledger import LedgerSteps
 from models.ledger_proof import Proof, ProofStep, told
-from workflows.policies import DATABASE, UPKEEP_SECONDS
+from models.upkeep import RolledUp
+from workflows.policies import DATABASE, DATABASE_SECONDS, UPKEEP_SECONDS
+
+# A backlog beyond this many calls is left to the next run, so that no run's history grows long.
+_CALLS: Final = 50
 
 
 @workflow.defn(name="ledger-proof")
@@ -32,3 +37,24 @@ class LedgerProofWorkflow:
                 f"{proof.breach_count} breaches; posting is suspended", type="ledger_breach", non_retryable=True
             )
         return proof
+
+
+@workflow.defn(name="ledger-rollup")
+class LedgerRollupWorkflow:
+    """Brings the checkpoints of the bank's own accounts up to date."""
+
+    @workflow.run
+    async def run(self) -> RolledUp:
+        lines = 0
+        for _ in range(_CALLS):
+            done: RolledUp = await workflow.execute_local_activity_method(
+                LedgerSteps.roll_up,
+                start_to_close_timeout=DATABASE_SECONDS,
+                retry_policy=DATABASE,
+                summary="Move what was booked into the checkpoints",
+            )
+            lines += done.lines
+            if not done.more:
+                break
+        workflow.set_current_details(f"Moved {lines} lines into the checkpoints of the bank's own accounts.")
+        return RolledUp(lines=lines, more=done.more)

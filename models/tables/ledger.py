@@ -228,6 +228,15 @@ async def totals(session: AsyncSession) -> dict[str, int]:
     return {str(currency): int(total) for currency, total in answer}
 
 
+async def roll_up(session: AsyncSession, lines: int) -> int:
+    """Moves at most `lines` of what was booked on the bank's own unchecked accounts into their checkpoints.
+
+    How many it were: fewer than `lines` when none is left, or when somebody else is at it. For the worker's role.
+    """
+    answer = await session.execute(text("SELECT ledger_roll_up(:lines)"), {"lines": lines})
+    return int(answer.scalar_one())
+
+
 async def proof(session: AsyncSession) -> list[Breach]:
     """Every rule of the ledger that does not hold now; none, as it should be. For the worker's role."""
     answer = await session.execute(text("SELECT rule, subject, expected, found FROM ledger_proof()"))

@@ -48,6 +48,14 @@ _CHAIN: Final = """
     WHERE b.transaction_id = split_part(:subject, '/', 1)::uuid AND b.leg = split_part(:subject, '/', 2)::smallint
     ORDER BY p.account_version
 """
+_CHECKPOINT: Final = """
+    SELECT c.rolled_at, 'checkpoint ' || coalesce(c.posted_minor, 0) || ' over ' || coalesce(c.postings, 0)
+           || ' postings; waiting '
+           || (SELECT coalesce(sum(u.posted_minor), 0) || ' over ' || coalesce(sum(u.postings), 0)
+               FROM ledger_unrolled u WHERE u.account_id = a.id)
+           || '; there are ' || (SELECT count(*) FROM postings p WHERE p.account_id = a.id)
+    FROM accounts a LEFT JOIN ledger_checkpoints c ON c.account_id = a.id WHERE a.account_number = :subject
+"""
 _ORPHANS: Final = """
     SELECT p.created_at, 'posting ' || p.transaction_id || '/' || p.leg || ' of ' || p.amount_minor || ' ' || p.currency
     FROM postings p WHERE p.account_id::text = :subject ORDER BY 1 LIMIT 20
@@ -88,6 +96,7 @@ _EVIDENCE: Final[dict[str, str]] = {
     "version_counts_postings": _ACCOUNT,
     "versions_have_no_gap": _ACCOUNT,
     "balance_after_follows": _CHAIN,
+    "checkpoint_is_sum_of_postings": _CHECKPOINT,
     "posting_has_account": _ORPHANS,
     "posting_has_entry": _LEGS,
     "held_is_sum_of_open_holds": _HOLDS,

@@ -14,6 +14,7 @@ from infra.database import transaction
 from infra.schedules import SCHEDULES
 from models.ledger_proof import Proof
 from models.tables import ledger, ledger_proofs
+from models.upkeep import RolledUp
 from tests.factories.damage import damage
 from tests.workflows.conftest import Desk, until
 
@@ -68,3 +69,19 @@ async def _refused(desk: Desk, wire_id: Any) -> bool:
     """Whether the settlement was tried, and waits for its next turn."""
     history = await desk.process(wire_id).fetch_history()
     return any("ledger_frozen" in str(event) for event in history.events)
+
+
+async def test_a_roll_up_brings_the_checkpoints_up_to_date(desk: Desk) -> None:
+    assert SCHEDULES["ledger-rollup"].workflow == "ledger-rollup"
+    waiting = await desk.count("ledger_unrolled")
+    assert waiting == 2
+    done: RolledUp = await desk.client.execute_workflow(
+        "ledger-rollup",
+        id=f"ledger-rollup/{uuid4()}",
+        task_queue=desk.settings.task_queue,
+        result_type=RolledUp,
+    )
+    assert done.lines in {0, waiting}  # 0 when the step ran twice and the second found nothing
+    assert not done.more
+    assert await desk.count("ledger_unrolled") == 0
+    assert await desk.count("ledger_checkpoints") == waiting
