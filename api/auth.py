@@ -41,16 +41,8 @@ from models.auth import (
 from models.challenges import Purpose
 from models.errors import BadCredentials, BadToken, Conflict, EmailNotVerified
 from models.letters import email_changed, session_stolen
-from models.tables.auth import (
-    add_email_token,
-    add_refresh_token,
-    end_sessions,
-    find_email_token,
-    lock_refresh_token,
-    spend_email_token,
-    use_refresh_token,
-    void_email_tokens,
-)
+from models.tables.auth import add_refresh_token, end_sessions, lock_refresh_token, use_refresh_token
+from models.tables.email_tokens import add_email_token, find_email_token, spend_email_token, void_email_tokens
 from models.tables.factors import has_factor
 from models.tables.users import User, add_customer, change_user, find_user, lock_signing_in, user
 from models.users import Email, Line, Phone

@@ -1,6 +1,7 @@
 """Passwords: forgotten, set anew by a mail, and changed by somebody who is signed in (contract §3)."""
 
 import secrets
+from typing import Final
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
@@ -17,10 +18,11 @@ from infra.database import AUTHENTICATOR, transaction
 from models.auth import RESET_LIFETIME, check_password, token_hash
 from models.errors import BadCredentials
 from models.letters import password_changed, password_reset
-from models.tables.auth import (
+from models.tables.auth import end_sessions
+from models.tables.email_tokens import (
     add_email_token,
-    end_sessions,
     find_email_token,
+    live_email_tokens,
     spend_email_token,
     void_email_tokens,
 )
@@ -29,6 +31,9 @@ from models.tables.users import User, change_user, find_user, known_of, lock_sig
 from models.users import Email
 
 router: APIRouter = feature("users", prefix="")
+
+# Mails with a way to a new password that are good at the same time.
+MAILS_AT_ONCE: Final = 3
 
 
 class Forgetful(BaseModel):
@@ -87,10 +92,10 @@ async def forgot_password(given: Forgetful, config: Configuration, db: Db, reque
     audit.note(request, "user", new=given.model_dump())
     await act_as(request, db, AUTHENTICATOR)
     person = await find_user(db, given.email)
-    if person is not None:
+    # An earlier mail stays good until one is used, so that a stranger who asks spoils nothing; and after a few they do
+    # not fill a mailbox.
+    if person is not None and await live_email_tokens(db, person.id, "reset_password") < MAILS_AT_ONCE:
         token = secrets.token_urlsafe(32)
-        # The last mail counts: what an earlier one said may be in the wrong hands.
-        await void_email_tokens(db, person.id, "reset_password")
         seconds = RESET_LIFETIME.total_seconds()
         await add_email_token(db, person.id, "reset_password", token_hash(token), seconds=seconds)
         letter = password_reset(f"{config.public_url}{PREFIX}/auth/reset-password?token=")

@@ -15,7 +15,7 @@ from api.sessions import notify, sign_in_as
 from api.step_up import require_fresh
 from models.auth import VERIFICATION_LIFETIME, already_registered, token_hash
 from models.letters import confirm_new_email, email_change_asked
-from models.tables.auth import add_email_token, void_email_tokens
+from models.tables.email_tokens import add_email_token, void_email_tokens
 from models.tables.users import User, change_user, find_user, user
 from models.users import Address, Birthday, Email, Name, Phone
 

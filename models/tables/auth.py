@@ -13,8 +13,6 @@ from models.auth import SESSION_LIFETIME, Claims, permissions_of, same_device
 from models.errors import BadToken
 from models.tables.users import User
 
-_SPENT: Final = "The link was used before, has expired, or is not one of ours"
-
 
 class Caller(BaseModel):
     """A signed-in person, as the database knows them at this moment."""
@@ -92,16 +90,6 @@ class RefreshToken(BaseModel):
     used_at: datetime | None
     session_over: bool
     asked_at: datetime
-
-
-class EmailToken(BaseModel):
-    """A token that was sent by e-mail: whose it is, and what for."""
-
-    model_config = ConfigDict(frozen=True)
-
-    user_id: UUID
-    purpose: str
-    new_email: str | None
 
 
 async def open_session(
@@ -222,75 +210,4 @@ async def use_refresh_token(session: AsyncSession, token_hash: bytes, session_id
     )
     await session.execute(
         text("UPDATE sessions SET last_seen_at = now() WHERE id = :session_id"), {"session_id": session_id}
-    )
-
-
-async def add_email_token(
-    session: AsyncSession,
-    user_id: UUID,
-    purpose: str,
-    token_hash: bytes,
-    *,
-    seconds: float,
-    new_email: str | None = None,
-) -> None:
-    """Stores a token that is sent by e-mail; to `new_email` where the purpose is to change to it."""
-    await session.execute(
-        text(
-            "INSERT INTO email_tokens (token_hash, user_id, purpose, expires_at, new_email)"
-            " VALUES (:token_hash, :user_id, :purpose, now() + make_interval(secs => :seconds), :new_email)"
-        ),
-        {
-            "token_hash": token_hash,
-            "user_id": user_id,
-            "purpose": purpose,
-            "seconds": seconds,
-            "new_email": new_email,
-        },
-    )
-
-
-async def find_email_token(session: AsyncSession, token_hash: bytes, *purposes: str) -> EmailToken:
-    """A token that can be used now, not used up by this. Raises `BadToken` for one that is unknown, used or expired."""
-    found = await session.execute(
-        text(
-            "SELECT user_id, purpose, new_email FROM email_tokens WHERE token_hash = :token_hash"
-            " AND purpose = ANY(:purposes) AND used_at IS NULL AND expires_at > now()"
-        ),
-        {"token_hash": token_hash, "purposes": list(purposes)},
-    )
-    row = found.mappings().one_or_none()
-    if row is None:
-        raise BadToken(_SPENT)
-    return EmailToken.model_validate(dict(row))
-
-
-async def spend_email_token(session: AsyncSession, token_hash: bytes, *purposes: str) -> EmailToken:
-    """Uses a token up, and with it every other one of that person and purpose.
-
-    Raises `BadToken` for one that is unknown, used or expired.
-    """
-    spent = await session.execute(
-        text(
-            "UPDATE email_tokens SET used_at = now() WHERE token_hash = :token_hash AND purpose = ANY(:purposes)"
-            " AND used_at IS NULL AND expires_at > now() RETURNING user_id, purpose, new_email"
-        ),
-        {"token_hash": token_hash, "purposes": list(purposes)},
-    )
-    row = spent.mappings().one_or_none()
-    if row is None:
-        raise BadToken(_SPENT)
-    token = EmailToken.model_validate(dict(row))
-    await void_email_tokens(session, token.user_id, token.purpose)
-    return token
-
-
-async def void_email_tokens(session: AsyncSession, user_id: UUID, *purposes: str) -> None:
-    """Makes the tokens that a person was sent for these purposes worthless."""
-    await session.execute(
-        text(
-            "UPDATE email_tokens SET used_at = now() WHERE user_id = :user_id AND purpose = ANY(:purposes)"
-            " AND used_at IS NULL"
-        ),
-        {"user_id": user_id, "purposes": list(purposes)},
     )
