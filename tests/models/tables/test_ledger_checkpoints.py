@@ -1,4 +1,4 @@
-"""Balances of the bank's own accounts are exact at every moment, whatever commits when, and while they are rolled up."""
+"""Balances of the bank's own accounts are exact at every moment, while entries commit in any order and are moved."""
 
 import asyncio
 import random
