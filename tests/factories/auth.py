@@ -65,9 +65,7 @@ async def mailed_secret(owner: AsyncEngine, event: str) -> str:
     async with transaction(owner) as session:
         row = (
             await session.execute(
-                text(
-                    "SELECT id, body, secret_sealed FROM notifications WHERE event = :event ORDER BY id DESC LIMIT 1"
-                ),
+                text("SELECT id, body, secret_sealed FROM notifications WHERE event = :event ORDER BY id DESC LIMIT 1"),
                 {"event": event},
             )
         ).one()
