@@ -9,7 +9,7 @@ from temporalio import activity
 
 from infra.audit_anchors import AnchorFile, keep_head
 from infra.database import transaction
-from models.audit_chain import AnchorReport, SealReport
+from models.audit_chain import AnchorReport, SealReport, SealRun
 from models.tables.audit_seals import BATCH, TRAILING, begin, seal_next, settle
 
 # One call is seconds, so that a worker that is stopped need not drain a backlog.
@@ -28,15 +28,19 @@ class AuditSteps:
         self._batch = batch
 
     @activity.defn(name="audit.seal")
-    async def seal(self) -> SealReport:
-        """Seals the rows that have no seal yet, a batch in each transaction. One sealer works at a time; a second one
-        leaves the rows to it."""
-        async with transaction(self._engine) as session:
-            run = await begin(session)
-        sealed, above = 0, run.above
+    async def seal(self, rest: SealRun | None) -> SealReport:
+        """Seals the rows that have no seal yet, a batch in each transaction, or goes on with the `rest` of a pass.
+
+        One sealer works at a time; a second one leaves the rows to it.
+        """
+        run = rest
+        if run is None:
+            async with transaction(self._engine) as session:
+                run = await begin(session)
+        sealed = 0
         for _ in range(BATCHES_A_CALL):
             async with transaction(self._engine) as session:
-                links = await seal_next(session, above, trailing=self._trailing, batch=self._batch)
+                links = await seal_next(session, run.reached, trailing=self._trailing, batch=self._batch)
             if links is None:
                 return SealReport(sealed=sealed)
             sealed += len(links)
@@ -44,8 +48,8 @@ class AuditSteps:
                 async with transaction(self._engine) as session:
                     await settle(session, run)
                 return SealReport(sealed=sealed)
-            above = links[-1].audit_id
-        return SealReport(sealed=sealed, more=True)
+            run = run.model_copy(update={"reached": links[-1].audit_id})
+        return SealReport(sealed=sealed, rest=run)
 
     @activity.defn(name="audit.anchor")
     async def anchor(self) -> AnchorReport:

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 
 from api import (
     accounts,
+    admin,
     auth,
     devices,
     documentation,
@@ -53,6 +54,7 @@ ROUTERS: Final = (
     accounts.router,
     transactions.router,
     wires.router,
+    admin.router,
 )
 
 

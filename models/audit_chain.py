@@ -122,13 +122,25 @@ class Verification(BaseModel):
     first_break: Break | None
 
 
+class SealRun(BaseModel):
+    """One pass of the sealer over the log: when it began, by the database's clock, above which id it looks for rows
+    without a seal, and how far it has come."""
+
+    model_config = ConfigDict(frozen=True)
+
+    started: datetime
+    above: int
+    reached: int
+    swept_at: datetime
+
+
 class SealReport(BaseModel):
-    """What one step of the sealer did. `more` says that rows still wait which could have been sealed."""
+    """What one step of the sealer did. `rest` is the pass that has not come to its end."""
 
     model_config = ConfigDict(frozen=True)
 
     sealed: int
-    more: bool = False
+    rest: SealRun | None = None
 
 
 class AnchorReport(BaseModel):

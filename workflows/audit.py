@@ -23,16 +23,17 @@ class AuditSealWorkflow:
 
     @workflow.run
     async def run(self) -> SealReport:
-        sealed = 0
+        report, sealed = SealReport(sealed=0), 0
         for _ in range(_CALLS):
             report = await workflow.execute_local_activity_method(
                 AuditSteps.seal,
+                report.rest,
                 start_to_close_timeout=DATABASE_SECONDS,
                 retry_policy=DATABASE,
                 summary="Seal the rows that have no seal",
             )
             sealed += report.sealed
-            if not report.more:
+            if report.rest is None:
                 break
         anchored = await workflow.execute_local_activity_method(
             AuditSteps.anchor,
@@ -44,4 +45,4 @@ class AuditSealWorkflow:
         workflow.set_current_details(f"Sealed {sealed} rows; head {head}. {anchored.broken or ''}")
         if anchored.broken:
             raise ApplicationError(anchored.broken, type="audit_chain_broken", non_retryable=True)
-        return SealReport(sealed=sealed, more=report.more)
+        return SealReport(sealed=sealed, rest=report.rest)

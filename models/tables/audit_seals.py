@@ -6,14 +6,13 @@ skips nothing: what gets a seal is every row without one above `settled_id`, not
 comes on top, daily.
 """
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from models.audit_chain import COLUMNS, FORMULA, WINDOW, Link, chained
+from models.audit_chain import COLUMNS, FORMULA, WINDOW, Link, SealRun, chained
 
 BATCH: Final = 1000
 # Rows of transactions that are about to commit get a chance to come in the order of their ids.
@@ -40,9 +39,10 @@ SEALED_US: Final = (
 )
 SEAL: Final = f"s.chain_seq, s.audit_id, s.row_hash, s.chain_hash, s.formula, {SEALED_US}"
 
+# Not NOT EXISTS: that would be planned as a join with all seals there are, and done again for each batch.
 _WAITING: Final = text(
     f"SELECT a.id, {ROW_HASH} FROM audit_logs a WHERE a.id > :above AND a.at <= clock_timestamp() - :trailing"
-    " AND NOT EXISTS (SELECT FROM audit_seals s WHERE s.audit_id = a.id) ORDER BY a.id LIMIT :batch"
+    " AND (SELECT s.chain_seq FROM audit_seals s WHERE s.audit_id = a.id) IS NULL ORDER BY a.id LIMIT :batch"
 )
 _INSERT: Final = text(
     "INSERT INTO audit_seals (chain_seq, audit_id, row_hash, chain_hash, formula, sealed_at)"
@@ -65,21 +65,12 @@ _SETTLE: Final = text(
 )
 
 
-@dataclass(frozen=True)
-class Run:
-    """One pass of the sealer: when it began, by the database's clock, and above which id it looks."""
-
-    started: datetime
-    above: int
-    swept_at: datetime
-
-
-async def begin(session: AsyncSession) -> Run:
+async def begin(session: AsyncSession) -> SealRun:
     """Where the sealer has to look now: above what is settled, or everywhere if a sweep is due."""
     row = (await session.execute(_PROGRESS)).one()
     if row.settled_id is None or row.started - row.swept_at >= SWEEP_EVERY:
-        return Run(row.started, 0, row.started)
-    return Run(row.started, row.settled_id, row.swept_at)
+        return SealRun(started=row.started, above=0, reached=0, swept_at=row.started)
+    return SealRun(started=row.started, above=row.settled_id, reached=row.settled_id, swept_at=row.swept_at)
 
 
 async def seal_next(
@@ -114,8 +105,8 @@ async def seal_next(
     return links
 
 
-async def settle(session: AsyncSession, run: Run) -> None:
-    """Says that `run` left nothing unsealed that it could see.
+async def settle(session: AsyncSession, run: SealRun) -> None:
+    """Says that `run` has come to its end and left nothing unsealed that was there when it began.
 
     A row that was sealed more than `WINDOW` before the run began bounds what can still come: whoever had a lower id
     had it before that, and has ended since (`TRANSACTION_LIMIT`), so the run has seen what it wrote.

@@ -39,7 +39,7 @@ async def test_the_log_is_verified_and_the_first_broken_row_named(
     status, _, complaint = await _admin(database, "audit-anchor", **kept)
     assert (status, complaint) == (1, "Nothing is sealed yet.\n")
     ids = await add_lines(owner_engine, 5)
-    await sealer(worker_engine).seal()
+    await sealer(worker_engine).seal(None)
     status, line, _ = await _admin(database, "audit-anchor", **kept)
     assert (status, json.loads(line)["chain_seq"]) == (0, 5)
     assert heads.read_text() == line
