@@ -27,6 +27,7 @@ from models.tables.factors import has_factor
 from models.tables.users import User, user
 
 WRONG_ONE: Final = "The password is wrong"
+_FRESH_MINUTES: Final = int(FRESH.total_seconds() // 60)
 VERIFY: Final = f"{PREFIX}/users/2fa/verify"
 # Longer than any password that can be set, so that a wrong one is wrong and not malformed.
 GivenPassword = Annotated[str, StringConstraints(max_length=4 * LONGEST_PASSWORD)]
@@ -46,11 +47,17 @@ async def require_fresh(request: Request, db: AsyncSession, caller: Caller) -> N
     if is_fresh(caller.auth_time, amr, datetime.now(UTC), has_factor=second):
         return
     person = await user(db, caller.id)
+    if second:
+        methods, proof = ["code", "recovery_code"], "a code of your authenticator app"
+    elif person.password_hash is not None:
+        methods, proof = ["password"], "your password"
+    else:
+        # Signed in by an external identity alone.
+        methods, proof = ["password"], 'a password, which you set first by "forgot password"'
     raise StepUpRequired(
-        f"This needs a proof that is at most {int(FRESH.total_seconds() // 60)} minutes old: answer the challenge with "
-        + ("a code of your authenticator app" if second else "your password"),
+        f"This needs a proof that is at most {_FRESH_MINUTES} minutes old: answer the challenge with {proof}",
         challenge=challenge_for(request, Purpose.STEP_UP, person, caller),
-        methods=["code", "recovery_code"] if second else ["password"],
+        methods=methods,
         verify_at=VERIFY,
     )
 

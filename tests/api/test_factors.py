@@ -330,6 +330,18 @@ async def test_without_a_factor_the_password_steps_up(
     assert (await client.post(f"{FACTORS}/setup", headers=header_of(renewed))).status_code == 200
 
 
+async def test_twenty_refreshes_at_once_over_two_processes_leave_one_chain(
+    client: AsyncClient, second: AsyncClient, owner_engine: AsyncEngine
+) -> None:
+    order = {"refreshToken": (await sign_in(client, await add_customer(owner_engine)))["tokens"]["refreshToken"]}
+    answers = await asyncio.gather(
+        *((client, second)[number % 2].post("/api/v1/auth/refresh", json=order) for number in range(20))
+    )
+    assert len({tokens_of(answer)["refreshToken"] for answer in answers}) == 1
+    chain = await _run(owner_engine, "SELECT used_at FROM refresh_tokens")
+    assert sorted(row["used_at"] is None for row in chain) == [False, True]
+
+
 async def test_a_step_up_of_one_session_is_no_other_sessions(
     client: AsyncClient, app: FastAPI, owner_engine: AsyncEngine
 ) -> None:
