@@ -1,0 +1,72 @@
+"""What callers see of the proof of the ledger, and of a ledger that is frozen."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from infra.database import transaction
+from models.tables import ledger_proofs
+from tests.factories import wires as make
+from tests.factories.damage import damage
+from tests.factories.wire_desk import Door, is_refusal
+
+PROOF = "/api/v1/admin/ledger-proof"
+
+
+@pytest.fixture
+async def door(
+    app: FastAPI, client: httpx.AsyncClient, owner_engine: AsyncEngine, worker_engine: AsyncEngine, tmp_path: Path
+) -> Door:
+    """The wire desk by HTTP."""
+    await make.sanctions_list(owner_engine)
+    return Door(app, client, owner_engine, worker_engine, tmp_path)
+
+
+async def _prove(engine: AsyncEngine) -> None:
+    async with transaction(engine) as session:
+        await ledger_proofs.prove(session, datetime.now(UTC))
+
+
+async def test_the_books_are_shown_to_those_who_watch(door: Door, worker_engine: AsyncEngine) -> None:
+    _, operations = await door.officer("operations")
+    empty = (await door.client.get(PROOF, headers=operations)).json()
+    assert empty == {"frozen": False, "freeze": None, "latest": None, "history": []}
+    customer = await door.customer()
+    await _prove(worker_engine)
+    await damage(door.owner, "UPDATE accounts SET held_minor = 5 WHERE id = :id", id=customer.account)
+    await _prove(worker_engine)
+    for preset in ("operations", "auditor"):
+        _, headers = await door.officer(preset)
+        told = (await door.client.get(PROOF, headers=headers)).json()
+        assert [proof["holds"] for proof in told["history"]] == [False, True]
+        assert told["latest"] == told["history"][0]
+        (breach,) = told["latest"]["breaches"]
+        assert (breach["rule"], breach["expected"], breach["found"]) == ("held_is_sum_of_open_holds", 0, 5)
+        assert told["frozen"]
+        assert "held_is_sum_of_open_holds" in told["freeze"]["reason"]
+        assert len((await door.client.get(f"{PROOF}?limit=1", headers=headers)).json()["history"]) == 1
+    _, officer = await door.officer("compliance_officer")
+    for headers in (customer.headers, officer):
+        is_refusal(await door.client.get(PROOF, headers=headers), 403, "permission_missing")
+    is_refusal(await door.client.get(PROOF), 401, "not_authenticated")
+
+
+async def test_an_order_is_refused_for_a_while_and_taken_with_the_same_key_afterwards(door: Door) -> None:
+    customer = await door.customer()
+    async with transaction(door.owner) as session:
+        await session.execute(text("INSERT INTO ledger_freezes (reason) VALUES ('a test')"))
+    before = await door.world()
+    refused = await door.order(customer, key="order 7")
+    is_refusal(refused, 503, "ledger_frozen")
+    assert int(refused.headers["Retry-After"]) == refused.json()["retry_after"] > 0
+    after = await door.world()
+    assert (after.rows, after.money) == (before.rows, before.money)
+    assert after.audit[-1] == ("failed", "ledger_frozen")
+    async with transaction(door.owner) as session:
+        await ledger_proofs.unfreeze(session, "a test", "olga")
+    assert (await door.order(customer, key="order 7")).status_code == 201
