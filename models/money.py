@@ -29,7 +29,7 @@ def exponent(currency: str) -> int:
     try:
         return EXPONENTS[currency]
     except KeyError:
-        raise UnknownCurrency(f"{currency!r} is not a currency that this bank keeps") from None
+        raise UnknownCurrency(f"{currency[:10]!r} is not a currency that this bank keeps") from None
 
 
 def to_minor(amount: Decimal | int | str, currency: str) -> int:

@@ -71,9 +71,19 @@ class Hit:
 @lru_cache(maxsize=65_536)
 def folded(name: str) -> str:
     """`name` as it is compared: no case, accents, punctuation, legal form or word order. Digits stay."""
-    flat = unicodedata.normalize("NFKD", name.casefold().translate(_LETTERS))
-    words = _WORD.findall("".join(c for c in flat if not unicodedata.combining(c)))
+    words = _words(name)
     return " ".join(sorted(w for w in words if w not in LEGAL_FORMS) or sorted(words))
+
+
+@lru_cache(maxsize=65_536)
+def squeezed(name: str) -> str:
+    """`name` without anything between its letters: `V.i.k.t.o.r` is compared as `viktor`."""
+    return "".join(_words(name))
+
+
+def _words(name: str) -> list[str]:
+    flat = unicodedata.normalize("NFKD", name.casefold().translate(_LETTERS))
+    return _WORD.findall("".join(c for c in flat if not unicodedata.combining(c)))
 
 
 def screen(subjects: Iterable[Subject], entries: Sequence[ListEntry]) -> list[Hit]:
@@ -88,20 +98,20 @@ def _match(subject: Subject, entry: ListEntry) -> Hit | None:
         if entry.bic and entry.bic[:8] == subject.text[:8]:
             return Hit(entry.id, entry.version, subject.field, entry.bic, 1.0, Verdict.EXACT)
         return None
-    asked = folded(subject.text)
-    if not asked:
+    if not folded(subject.text):
         return None
-    best, matched = max((_score(asked, folded(name)), name) for name in (entry.name, *entry.aliases))
+    best, matched = max((_score(subject.text, name), name) for name in (entry.name, *entry.aliases))
     if best < FUZZY_THRESHOLD:
         return None
     verdict = Verdict.EXACT if best >= 1.0 else Verdict.FUZZY
     return Hit(entry.id, entry.version, subject.field, matched, round(best, 4), verdict)
 
 
-def _score(asked: str, listed: str) -> float:
+def _score(text: str, name: str) -> float:
+    asked, listed = folded(text), folded(name)
     if not listed:
         return 0.0
-    if asked == listed:
+    if asked == listed or squeezed(text) == squeezed(name):
         return 1.0
     if min(len(asked), len(listed)) < SHORTEST_FUZZY:
         return 0.0

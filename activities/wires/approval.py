@@ -140,7 +140,9 @@ class ApprovalSteps:
             notice = _CUSTOMER_NOTICE.get(WireStatus(wire.status))
             if notice:
                 subject, body = notice
-                reason = f"\nReason: {wire.reason_text or wire.reason_code}" if wire.reason_code else ""
+                # What an officer noted about a name that screening found stays with the staff (decision 0006).
+                told = wire.reason_text if wire.compliance_status == ComplianceStatus.CLEAR else None
+                reason = f"\nReason: {told or wire.reason_code}" if wire.reason_code else ""
                 await notifications.tell(
                     session,
                     user_id=wire.user_id,

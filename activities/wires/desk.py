@@ -7,7 +7,9 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from infra.providers.bank import BankChannel
+from infra.providers.bank.charset import in_x_set
 from infra.settings import BankHours, BankProfile, Settings
+from models.auth import permissions_of
 from models.calendars import AlwaysOpen, Hours
 from models.screening import Hit, Subject, screen
 from models.tables import calendars, notifications, sanctions
@@ -74,11 +76,16 @@ async def screened(session: AsyncSession, wire: Wire) -> list[Hit]:
             text("SELECT first_name || ' ' || last_name FROM users WHERE id = :id"), {"id": wire.user_id}
         )
     ).scalar_one()
-    subjects = [
-        Subject("debtor", debtor),
-        Subject("creditor", wire.recipient_name),
-        Subject("creditor_bank", wire.recipient_bank_name),
-        Subject("reference", wire.reference),
+    texts = {
+        "debtor": debtor,
+        "creditor": wire.recipient_name,
+        "creditor_bank": wire.recipient_bank_name,
+        "reference": wire.reference,
+    }
+    subjects = [Subject(field, said) for field, said in texts.items()]
+    # And as the bank will read it: Cyrillic, look-alike letters and invisible marks leave as plain Latin.
+    subjects += [
+        Subject(field, sent) for field, said in texts.items() if (sent := in_x_set(said, len(said) * 4)) != said
     ]
     if wire.recipient_bank_swift:
         subjects.append(Subject("creditor_bank_bic", wire.recipient_bank_swift, is_bic=True))
@@ -107,12 +114,12 @@ async def tell_staff(session: AsyncSession, wire: Wire, *, permission: str, even
     """Tells everybody on the staff who has `permission`, except the wire's maker, once for each event."""
     people = await session.execute(
         text(
-            "SELECT id FROM users WHERE :permission = ANY (permissions) AND role <> 'customer' AND id <> :maker"
+            "SELECT id, role, preset, permissions FROM users WHERE role <> 'customer' AND id <> :maker"
             " AND status = 'active' AND deleted_at IS NULL"
         ),
-        {"permission": permission, "maker": wire.user_id},
+        {"maker": wire.user_id},
     )
-    for person in people.scalars().all():
+    for person in [row.id for row in people if permission in permissions_of(row.role, row.preset, row.permissions)]:
         await notifications.tell(
             session,
             user_id=person,

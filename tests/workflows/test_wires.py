@@ -1,6 +1,6 @@
 """The process of a wire, with time skipped: each way it can go, and the books after it."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -223,7 +223,7 @@ async def test_a_similar_name_takes_two_officers_one_senior_and_a_reason(desk: D
 
 
 async def test_a_list_that_changed_after_approval_blocks_at_release(desk: Desk) -> None:
-    wire_id = await awaiting(desk, execution_date=(MONDAY + timedelta(days=30)).date())
+    wire_id = await awaiting(desk, execution_date=datetime.now(UTC).date() + timedelta(days=30))
     await desk.approve(wire_id)
     await desk.reaches(wire_id, "approved")
     async with transaction(desk.engine) as session:
