@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from temporalio import activity
 
 from infra.database import transaction
+from models.backoff import BACKOFFS, PLACE_LIFETIME
 from models.upkeep import Removed, UpkeepStep
 
 # Ended things are kept a while: who asks why they were signed out gets an answer.
@@ -33,6 +34,18 @@ _SESSIONS: Final = text(
 )
 
 
+_FAILURES: Final = text(
+    "DELETE FROM sign_in_failures WHERE name IN"
+    " (SELECT name FROM sign_in_failures WHERE failed_at < :before LIMIT :batch FOR UPDATE SKIP LOCKED)"
+)
+_PLACES: Final = text(
+    "DELETE FROM sign_in_places WHERE place IN"
+    " (SELECT place FROM sign_in_places WHERE seen_at < :before LIMIT :batch FOR UPDATE SKIP LOCKED)"
+)
+# A guesser leaves many rows, and none counts for longer than this.
+_FORGOTTEN: Final = timedelta(seconds=2 * max(policy.forgotten for policy in BACKOFFS.values()))
+
+
 class AuthSteps:
     """The upkeep of sessions and tokens."""
 
@@ -50,6 +63,8 @@ class AuthSteps:
         return Removed(
             tokens=sum(expired),
             sessions=await self._all(_SESSIONS, before),
+            failures=await self._all(_FAILURES, step.at - _FORGOTTEN)
+            + await self._all(_PLACES, step.at - PLACE_LIFETIME),
         )
 
     async def _all(self, statement: Any, before: Any) -> int:

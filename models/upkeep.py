@@ -20,6 +20,7 @@ class Removed(BaseModel):
 
     sessions: int = 0
     tokens: int = 0
+    failures: int = 0
 
 
 class RolledUp(BaseModel):

@@ -6,8 +6,8 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -15,7 +15,9 @@ from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.testing import ActivityEnvironment
 
+from activities.auth import AuthSteps
 from api.parts import parts_of
 from api.turns import LONGEST_QUEUE
 from infra.database import AUTHENTICATOR, transaction
@@ -27,17 +29,12 @@ from models.backoff import BACKOFFS, PLACE_LIFETIME, Counted
 from models.errors import RateLimited
 from models.tables.backoff import claim as take
 from models.tables.backoff import fail, forget, is_known, name_of, waiting
+from models.upkeep import UpkeepStep
 from tests.databases import Database
 from tests.factories.users import PASSWORD, add_customer
 
 LOGIN = "/api/v1/auth/login"
 FREE = BACKOFFS[Counted.ACCOUNT].free
-
-
-@pytest.fixture(autouse=True)
-def at_once(api_settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Answers of the application are not held here: how long is `test_privacy`'s matter."""
-    monkeypatch.setattr("api.timing.HELD", {})
 
 
 def _from(app: FastAPI, address: str) -> AsyncClient:
@@ -214,6 +211,19 @@ async def test_failures_long_ago_are_forgotten(api_engine: AsyncEngine, owner_en
         assert await waiting(session, [name]) <= 0
         await forget(session, name)
         assert not await is_known(session, name, PLACE_LIFETIME)
+
+
+async def test_what_counts_no_longer_is_cleaned_away(
+    client: AsyncClient, owner_engine: AsyncEngine, worker_engine: AsyncEngine
+) -> None:
+    person = await add_customer(owner_engine)
+    await _guess(client, person.email, PASSWORD)
+    await _guess(client, "nobody@people.example")
+    steps, run = AuthSteps(worker_engine), ActivityEnvironment().run
+    now = datetime.now(UTC)
+    for days, removed in ((0, 0), (3, 2), (91, 1)):
+        done = await run(steps.clean_up_sessions, UpkeepStep(at=now + timedelta(days=days)))
+        assert (days, done.failures) == (days, removed)
 
 
 async def test_a_queue_for_one_account_has_an_end(app: FastAPI) -> None:

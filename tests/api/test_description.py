@@ -29,6 +29,7 @@ from schemathesis.specs.openapi.checks import (
 
 from api.main import create_app
 from infra.database import connect
+from infra.limits import Limits, Rates, RouteClass
 from infra.settings import Settings
 from tests.databases import Server
 from tests.factories.auth import signed_in
@@ -81,7 +82,11 @@ def _serving(app: Any) -> Iterator[str]:
 def served(postgres: Server) -> Iterator[tuple[str, dict[str, dict[str, str]]]]:
     """The address of a running application, and the headers of people who are signed in."""
     database = postgres.create()
-    app = create_app(Settings(database_api_url=SecretStr(database.api_url), temporal_address="127.0.0.1:9"))
+    url = SecretStr(database.api_url)
+    # It asks as nobody does who is no machine.
+    often = Limits(**{route: Rates(user="100000/minute", address="100000/minute") for route in RouteClass})
+    settings = Settings(database_api_url=url, temporal_address="127.0.0.1:9", even_answer_seconds=0, limits=often)
+    app = create_app(settings)
 
     async def people() -> dict[str, dict[str, str]]:
         owner = connect(database.owner_url, pool_size=1)

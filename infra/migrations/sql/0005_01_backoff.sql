@@ -16,7 +16,7 @@ CREATE INDEX sign_in_places_age ON sign_in_places (seen_at);
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON sign_in_failures TO aurum_api;
 GRANT SELECT, INSERT, UPDATE ON sign_in_places TO aurum_api;
-GRANT SELECT, DELETE ON sign_in_failures, sign_in_places TO aurum_worker;
+GRANT SELECT, UPDATE, DELETE ON sign_in_failures, sign_in_places TO aurum_worker;
 
 ALTER TABLE sign_in_failures ENABLE ROW LEVEL SECURITY;
 ALTER TABLE sign_in_places ENABLE ROW LEVEL SECURITY;
