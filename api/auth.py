@@ -12,6 +12,7 @@ from api import audit
 from api.backoff import attempt
 from api.deps import Configuration, CurrentUser, Db, Engine, Hashing, act_as
 from api.errors import documented, refusal
+from api.parts import parts_of
 from api.routing import PREFIX, feature
 from api.second_factor import try_code
 from api.sessions import (
@@ -138,9 +139,11 @@ async def register(
         db, password_hash=password_hash, **wanted.model_dump(include={"email", "first_name", "last_name", "phone"})
     )
     person = await find_user(db, wanted.email)
-    if person is not None and person.email_verified_at is None:
+    # Whoever asks need not be its owner, whose mailbox is not theirs to fill.
+    written = await parts_of(request.scope).limiter.may_write_to(wanted.email)
+    if written and person is not None and person.email_verified_at is None:
         await _ask_to_verify(request, db, person, config.public_url)
-    elif person is not None:
+    elif written and person is not None:
         await notify(request, db, person, "already_registered", already_registered())
     audit.note(request, "user", added or "")
     return Success(data=Registered(email=wanted.email))

@@ -7,6 +7,7 @@ Windows are aligned to the clock: everybody's minute begins when the minute does
 is left and until when, and a burst around the edge of a window can reach twice the rate; the rates allow for it.
 """
 
+import hashlib
 import math
 import time
 from dataclasses import dataclass
@@ -65,6 +66,8 @@ class Limits(BaseModel):
     money: Rates = Rates(user="600/minute", address="3000/minute")
     reads: Rates = Rates(user="12000/minute", address="30000/minute")
     other: Rates = Rates(user="600/minute", address="3000/minute")
+    # Messages to one address that somebody asked for who is not signed in.
+    recipient: Rate = "5/hour"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +150,7 @@ class Limiter:
             route: {kind: parse(getattr(getattr(limits, route), kind)) for kind in ("user", "address")}
             for route in RouteClass
         }
+        self._recipient = parse(limits.recipient)
         self._memory = ProcessMemory()
         self._redis = _redis(redis_url) if redis_url else None
         self._redis_from = 0.0
@@ -166,6 +170,13 @@ class Limiter:
         """Counts one request in the quota of each of `who` (`user`, `address`), and says where each stands."""
         now = time.time()
         return [await self._count(route, kind, subject, now) for kind, subject in who.items()]
+
+    async def may_write_to(self, address: str) -> bool:
+        """Whether one more message may go to `address`, whose owner need not be who asks for it. Counts it."""
+        window, now = self._recipient.get_expiry(), time.time()
+        name = hashlib.sha256(address.casefold().encode()).hexdigest()
+        count = await self._incremented(f"recipient/{name}/{int(now // window)}", window, now)
+        return count <= self._recipient.amount
 
     async def close(self) -> None:
         """Lets go of Redis."""

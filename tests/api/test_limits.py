@@ -17,7 +17,7 @@ from api.main import create_app
 from api.parts import parts_of
 from infra.limits import Limiter, Limits, ProcessMemory, Rates, RouteClass
 from infra.settings import Settings
-from tests.factories.auth import signed_in
+from tests.factories.auth import letters, signed_in
 from tests.factories.users import add_customer
 
 API = "/api/v1"
@@ -160,6 +160,15 @@ async def test_what_people_do_all_day_is_far_from_the_defaults(
     url = f"{API}/accounts/{opened.json()['id']}/balance"
     answers = await asyncio.gather(*(client.get(url, headers=me) for _ in range(100)))
     assert {answer.status_code for answer in answers} == {200}
+
+
+async def test_nobody_fills_somebody_elses_mailbox(client: AsyncClient, owner_engine: AsyncEngine) -> None:
+    known = await add_customer(owner_engine)
+    spellings = [known.email, known.email.upper(), known.email.title()] * 3
+    bodies = [{"email": email, "password": "harbour lantern quiet"} for email in spellings]
+    answers = [await client.post(f"{API}/auth/register", json=body) for body in bodies]
+    assert {answer.status_code for answer in answers} == {201}
+    assert len(await letters(owner_engine)) == 5
 
 
 @pytest.mark.parametrize("wrong", ["", "many", "0.5/second", "10/fortnight", "-1/minute"])
