@@ -1,5 +1,6 @@
 """Transactions as people see them, and the transfer between two accounts of this bank."""
 
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Final
@@ -14,6 +15,11 @@ from models.ledger import Entry, credit, debit
 TRANSFER: Final = "transfer"
 # What a transfer is filed under when its maker says nothing.
 DEFAULT_CATEGORY: Final = "transfer"
+# What people are offered to file transactions under. They may write something else.
+CATEGORIES: Final = (
+    "income", "housing", "groceries", "food", "transport", "travel", "health", "education", "entertainment", "shopping",
+    "utilities", "insurance", "taxes", "savings", "investment", "fees", "transfer", "wire_transfer", "other",
+)  # fmt: skip
 
 
 class SameAccount(RuleRefused):
@@ -31,6 +37,21 @@ class TransactionStatus(StrEnum):
     FAILED = "failed"
     CANCELLED = "cancelled"
     REVERSED = "reversed"
+
+
+class Selection(BaseModel):
+    """Which transactions of a list are meant; amounts in major units, `words` anywhere in the text. Empty: all."""
+
+    model_config = ConfigDict(frozen=True)
+
+    types: tuple[str, ...] = ()
+    statuses: tuple[TransactionStatus, ...] = ()
+    since: datetime | None = None
+    until: datetime | None = None
+    least: Decimal | None = None
+    greatest: Decimal | None = None
+    category: str | None = None
+    words: str = ""
 
 
 class TransferOrder(BaseModel):

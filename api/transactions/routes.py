@@ -1,23 +1,43 @@
 """The operations on transactions. What they do is in `models.tables.transactions`; here it is asked for."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Request
+from fastapi import Query, Request
+from pydantic import StringConstraints
 
 from api import audit
 from api.deps import Db, Requires
 from api.errors import documented
 from api.idempotency import IdempotencyKey
+from api.pages import PageQuery, Wanted
 from api.routing import feature
 from api.transactions.orders import TransferIn
-from api.transactions.shapes import TransactionView, view
+from api.transactions.questions import Chosen, Moment, asked_accounts
+from api.transactions.shapes import (
+    Analytics,
+    Categories,
+    CategoryView,
+    TransactionDetail,
+    TransactionPage,
+    TransactionView,
+    analytics_of,
+    detail,
+    view,
+)
+from models.errors import RuleRefused
 from models.tables import transactions
 from models.tables.auth import Caller
+from models.tables.transactions import Found, Transaction
+from models.transactions import CATEGORIES
+from models.users import Line
 
 router = feature("transactions")
 
 Reader = Annotated[Caller, Requires("transactions:read")]
+Words = Annotated[Line, StringConstraints(min_length=1, max_length=100)]
+_LONGEST_PERIOD = timedelta(days=366)
 
 
 @router.post(
@@ -37,7 +57,97 @@ async def create_transfer(
     return view(done)
 
 
+@router.get("", summary="Your transactions", responses=documented(401, 403, 404))
+async def list_transactions(
+    caller: Reader, db: Db, wanted: PageQuery, chosen: Chosen, account: UUID | None = None
+) -> TransactionPage:
+    """What moved on your accounts, newest first; for staff, on all. Deep pages are read by `cursor`."""
+    accounts = await asked_accounts(db, caller, account)
+    found = await transactions.newest(
+        db, accounts, chosen, limit=wanted.limit, offset=wanted.offset, cursor=wanted.cursor
+    )
+    return await _page(db, found, wanted)
+
+
+@router.get("/search", summary="Search your transactions", responses=documented(400, 401, 403, 404))
+async def search_transactions(
+    caller: Reader, db: Db, wanted: PageQuery, q: Annotated[Words, Query()], account: UUID | None = None
+) -> TransactionPage:
+    """By words of description, category, type, masked number or reference, the last one perhaps only begun; what is
+    found nowhere is looked for in descriptions that are written alike. Newest first. Staff names an account."""
+    accounts = await asked_accounts(db, caller, account)
+    if accounts is None:
+        raise RuleRefused("Name the account to search in")
+    found = await transactions.search(db, accounts, q, limit=wanted.limit, offset=wanted.offset)
+    page = await _page(db, found, wanted)
+    return page.model_copy(update={"next_cursor": None})
+
+
+@router.get("/categories", summary="Categories of transactions", responses=documented(401, 403))
+async def list_categories(caller: Reader, db: Db) -> Categories:
+    """The categories that are offered, and others that you use."""
+    accounts = await asked_accounts(db, caller, None)
+    used = await transactions.categories_of(db, accounts or [])
+    names = [*CATEGORIES, *sorted(used.keys() - set(CATEGORIES))]
+    return Categories(data=[CategoryView(category=name, used=used.get(name, 0)) for name in names])
+
+
+@router.get("/analytics", summary="Spending and income", responses=documented(400, 401, 403, 404))
+async def analyse(
+    caller: Reader,
+    db: Db,
+    since: Annotated[Moment | None, Query(alias="from", description="The first of this month, if not said.")] = None,
+    until: Annotated[Moment | None, Query(alias="to", description="Now, if not said.")] = None,
+    account: UUID | None = None,
+) -> Analytics:
+    """In and out by month and category, and the largest debits, beside the period of the same length before."""
+    end = (until or datetime.now(UTC)).astimezone(UTC)
+    start = (since or end.replace(day=1, hour=0, minute=0, second=0, microsecond=0)).astimezone(UTC)
+    if not timedelta() < end - start <= _LONGEST_PERIOD:
+        raise RuleRefused("The period ends after it begins, and is at most a year long")
+    accounts = await asked_accounts(db, caller, account)
+    if accounts is None:
+        raise RuleRefused("Name the account that you ask about")
+    parts = await transactions.moved(db, accounts, start, end)
+    largest = await transactions.largest(db, accounts, start, end)
+    shown = {
+        one.id: one
+        for one in await _views(db, await transactions.by_ids(db, [i for ids in largest.values() for i in ids]))
+    }
+    return Analytics(
+        since=start,
+        until=end,
+        previous_since=start - (end - start),
+        data=[
+            analytics_of(
+                currency,
+                [part for part in parts if part.currency == currency],
+                [shown[i] for i in largest.get(currency, []) if i in shown],
+            )
+            for currency in sorted({part.currency for part in parts})
+        ],
+    )
+
+
 @router.get("/{transaction_id}", summary="One transaction", responses=documented(401, 403, 404))
-async def read_transaction(transaction_id: UUID, _caller: Reader, db: Db) -> TransactionView:
-    """What moved, between which accounts."""
-    return view(await transactions.find(db, transaction_id))
+async def read_transaction(transaction_id: UUID, _caller: Reader, db: Db) -> TransactionDetail:
+    """What moved, between which accounts, with the legs on the reader's own."""
+    (shown,) = await _views(db, [await transactions.find(db, transaction_id)])
+    return detail(shown, await transactions.legs_of(db, transaction_id))
+
+
+async def _views(db: Db, found: list[Transaction]) -> list[TransactionView]:
+    undone = await transactions.reversed_among(db, [one.id for one in found])
+    return [view(one, reversed_since=one.id in undone) for one in found]
+
+
+async def _page(db: Db, found: Found, wanted: Wanted) -> TransactionPage:
+    data = await _views(db, found.transactions)
+    return TransactionPage(
+        data=data,
+        total=found.total,
+        total_is_at_least=found.at_least,
+        page=wanted.page,
+        total_pages=max(1, -(-found.total // wanted.limit)),
+        next_cursor=data[-1].id if found.more and data else None,
+    )

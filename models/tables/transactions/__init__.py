@@ -1,6 +1,23 @@
-"""Transactions as they are kept (`rows`), and how money gets from one account of the bank to another (`transfers`)."""
+"""Transactions as they are kept (`rows`), how money gets from one account of the bank to another (`transfers`), and how
+people look back at it (`lists`, `insights`)."""
 
+from models.tables.transactions.insights import Moved, largest, moved
+from models.tables.transactions.lists import Found, by_ids, categories_of, legs_of, newest, reversed_among, search
 from models.tables.transactions.rows import Transaction, find
 from models.tables.transactions.transfers import transfer
 
-__all__ = ["Transaction", "find", "transfer"]
+__all__ = [
+    "Found",
+    "Moved",
+    "Transaction",
+    "by_ids",
+    "categories_of",
+    "find",
+    "largest",
+    "legs_of",
+    "moved",
+    "newest",
+    "reversed_among",
+    "search",
+    "transfer",
+]
