@@ -34,6 +34,8 @@ _ROWS = """
     INSERT INTO audit_seals (chain_seq, audit_id, row_hash, chain_hash, formula, sealed_at)
         SELECT 1, min(id), sha256('r'), sha256('c'), 1, now() FROM audit_logs;
     INSERT INTO audit_seal_progress (settled_id, swept_at) VALUES (0, now());
+    INSERT INTO ledger_checkpoints (account_id, posted_minor, postings)
+        SELECT id, 1, 1 FROM accounts WHERE user_id IS NOT NULL LIMIT 1;
     INSERT INTO wire_approvals (wire_id, maker_id, officer_id, decision, senior, content_hash)
         VALUES (CAST(:wire AS uuid), :customer, :officer, 'approve', false, sha256('w'));
     INSERT INTO wire_hits (wire_id, entry_id, list_version, field, matched, score, verdict)
