@@ -10,19 +10,24 @@ Attempts on one account are taken one after the other in this process, so that a
 and a refusal; across processes the database sees to it once failures are many.
 """
 
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
 from fastapi import Request
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from api import audit
 from api.origin import network_of
 from api.parts import parts_of
 from infra.database import AUTHENTICATOR, transaction
-from models.backoff import PLACE_LIFETIME, Counted
+from models.backoff import PLACE_LIFETIME, TOLD_AT, Counted
 from models.errors import BadCredentials, RateLimited
+from models.letters import guessed_at
 from models.tables.backoff import claim, fail, forget, is_known, name_of, remember, waiting
+from models.tables.notifications import tell
+from models.tables.users import find_user
 
 _TOO_SOON: Final = "Too many failed attempts; wait a moment and try again"
 
@@ -45,8 +50,16 @@ async def attempt(request: Request, email: str) -> AsyncIterator[None]:
         except BadCredentials:
             async with transaction(parts.engine, AUTHENTICATOR) as session:
                 await fail(session, Counted.ADDRESS, address)
-                await fail(session, counted, name)
+                if await fail(session, counted, name) == TOLD_AT:
+                    await _tell_owner(session, email)
             raise
         async with transaction(parts.engine, AUTHENTICATOR) as session:
             await forget(session, name)
             await remember(session, place)
+
+
+async def _tell_owner(session: AsyncSession, email: str) -> None:
+    person = await find_user(session, email)
+    if person is not None:
+        key = f"guessed_at/{person.id}/{secrets.token_hex(8)}"
+        await tell(session, user_id=person.id, key=key, event="guessed_at", **guessed_at().model_dump())

@@ -17,6 +17,8 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict
 
 PLACE_LIFETIME: Final = timedelta(days=90)
+# So many failures in a row are no typing errors, and the owner is told (ASVS 5.0 6.3.5).
+TOLD_AT: Final = 10
 
 
 class Counted(StrEnum):

@@ -89,6 +89,18 @@ def session_stolen() -> Letter:
     )
 
 
+def guessed_at() -> Letter:
+    """Tells that somebody tries passwords."""
+    return Letter(
+        subject="Somebody is trying passwords",
+        body=(
+            "Several wrong passwords in a row were tried on your account at Aurum. Nobody got in, and each further try "
+            "has to wait longer. Where you have signed in before, you sign in as usual.\n\n"
+            'If it was you and you do not remember your password, set a new one with "forgot password".\n'
+        ),
+    )
+
+
 def external_identity_linked() -> Letter:
     """Tells that an external identity opens the account from now on."""
     return Letter(

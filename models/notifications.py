@@ -19,6 +19,7 @@ SECURITY_EVENTS: Final = frozenset(
         "email_changed",
         "external_identity_linked",
         "external_identity_unlinked",
+        "guessed_at",
         "new_device",
         "password_changed",
         "password_reset",

@@ -71,14 +71,15 @@ async def claim(session: AsyncSession, counted: Counted, name: bytes) -> bool:
     return claimed.scalar_one_or_none() is True
 
 
-async def fail(session: AsyncSession, counted: Counted, name: bytes) -> None:
-    """Counts a failure."""
+async def fail(session: AsyncSession, counted: Counted, name: bytes) -> int:
+    """Counts a failure, and says how many in a row that is."""
     policy = BACKOFFS[counted]
     values: dict[str, Any] = {"name": name, "counted": counted.value, "forgotten": policy.forgotten}
-    failures = (await session.execute(_FAIL, values)).scalar_one()
+    failures = int((await session.execute(_FAIL, values)).scalar_one())
     seconds = policy.delay(failures)
     if seconds:
         await session.execute(_BLOCK, {"name": name, "seconds": seconds})
+    return failures
 
 
 async def forget(session: AsyncSession, name: bytes) -> None:

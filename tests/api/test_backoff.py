@@ -25,12 +25,13 @@ from infra.local.application import Api
 from infra.local.folder import DataFolder
 from infra.local.ports import claim
 from infra.local.site import Site
-from models.backoff import BACKOFFS, PLACE_LIFETIME, Counted
+from models.backoff import BACKOFFS, PLACE_LIFETIME, TOLD_AT, Counted
 from models.errors import RateLimited
 from models.tables.backoff import claim as take
 from models.tables.backoff import fail, forget, is_known, name_of, waiting
 from models.upkeep import UpkeepStep
 from tests.databases import Database
+from tests.factories.auth import letters
 from tests.factories.users import PASSWORD, add_customer
 
 LOGIN = "/api/v1/auth/login"
@@ -173,6 +174,17 @@ async def test_the_audit_log_tells_of_guesses_that_came_too_soon(
     async with transaction(owner_engine) as session:
         codes = await session.execute(text("SELECT code FROM audit_logs ORDER BY id"))
         assert codes.scalars().all() == ["bad_credentials"] * FREE + ["rate_limited"]
+
+
+async def test_the_owner_is_told_once_when_it_is_no_typing_error_any_more(
+    app: FastAPI, client: AsyncClient, owner_engine: AsyncEngine
+) -> None:
+    person = await add_customer(owner_engine)
+    for number in range(TOLD_AT + 3):
+        assert await letters(owner_engine) == ([("guessed_at", None)] if number >= TOLD_AT else [])
+        for email in (person.email, "nobody@people.example"):
+            assert (await _guess(client, email)).status_code == 401
+        await _let_pass(owner_engine, 900)
 
 
 async def test_no_name_stands_in_the_counters(client: AsyncClient, owner_engine: AsyncEngine) -> None:
