@@ -7,6 +7,7 @@ from typing import Final
 from fastapi import FastAPI
 
 from api import (
+    account_history,
     accounts,
     admin,
     auth,
@@ -52,6 +53,7 @@ ROUTERS: Final = (
     devices.router,
     identities.router,
     accounts.router,
+    account_history.router,
     transactions.router,
     wires.router,
     admin.router,

@@ -1,16 +1,15 @@
 """What may be asked of transactions: the filters of a list, and whose accounts a question is about."""
 
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, Query
-from pydantic import AfterValidator, AwareDatetime
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from api.moments import Moment
 from models.accounts import AccountType
 from models.auth import Role
 from models.errors import NotFound
@@ -19,17 +18,6 @@ from models.tables.auth import Caller
 from models.transactions import Selection, TransactionStatus
 from models.users import Line
 
-_EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
-_LATEST = datetime(9000, 1, 1, tzinfo=UTC)
-
-
-def _within_reason(moment: datetime) -> datetime:
-    if not _EARLIEST <= moment.astimezone(UTC) <= _LATEST:
-        raise ValueError("a moment of this bank lies between 1970 and 9000")
-    return moment
-
-
-Moment = Annotated[AwareDatetime, AfterValidator(_within_reason)]
 Bound = Annotated[Decimal | None, Query(ge=0, max_digits=18, decimal_places=3)]
 
 

@@ -11,10 +11,11 @@ from api import audit
 from api.deps import Db, Requires
 from api.errors import documented
 from api.idempotency import IdempotencyKey
+from api.moments import Moment
 from api.pages import PageQuery, Wanted
 from api.routing import feature
 from api.transactions.orders import TransferIn
-from api.transactions.questions import Chosen, Moment, asked_accounts
+from api.transactions.questions import Chosen, asked_accounts
 from api.transactions.shapes import (
     Analytics,
     Categories,

@@ -27,8 +27,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import Field, SQLModel
 from uuid_utils.compat import uuid7
 
-from models.accounts import SERIAL_DIGITS, AccountType, account_number
-from models.errors import NotFound, Unavailable
+from models.accounts import SERIAL_DIGITS, AccountStatus, AccountType, account_number
+from models.errors import NotFound, Unavailable, WrongState
 from models.money import exponent
 
 # Ten random digits rarely meet a taken number; five times in a row means that something else is wrong.
@@ -136,3 +136,30 @@ async def recipient_by_number(session: AsyncSession, number: str) -> Recipient:
     if row is None:
         raise NotFound("No account of this bank has that number")
     return Recipient(id=row.id, account_number=number, currency=row.currency, status=row.status)
+
+
+# What may be in the way of closing an account, as the database names it.
+_IN_THE_WAY: Final = {
+    "balance": "there is money on it, or it is overdrawn",
+    "holds": "money is set aside on it",
+    "processes": "an order that it pays for is not at its end",
+}
+
+
+async def set_own_status(session: AsyncSession, account_id: UUID, status: AccountStatus) -> None:
+    """Freezes or closes an account for its owner, whom the session acts for. Asked again it is done already.
+
+    Raises `NotFound` and `WrongState`: a freeze is lifted by the bank, a closed account stays closed, and one is closed
+    only empty, with nothing set aside and no open process; `in_the_way` names what is.
+    """
+    answer = await session.execute(
+        text("SELECT account_set_status(:account, :status)"), {"account": account_id, "status": status.value}
+    )
+    outcome: list[str] = answer.scalar_one()
+    if outcome == ["not_found"]:
+        raise NotFound("There is no such account")
+    if outcome == ["wrong_state"]:
+        raise WrongState("A freeze is lifted by the bank, and a closed account stays closed")
+    if outcome not in (["unchanged"], [status.value]):
+        reasons = "; ".join(_IN_THE_WAY[reason] for reason in outcome)
+        raise WrongState(f"The account cannot be closed: {reasons}", in_the_way=outcome)

@@ -11,14 +11,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 LARGEST: Final = 5
 
+# OFFSET 0 keeps the numbers worked out once for an account, and its postings read by them.
 # A transfer between two of the accounts is neither income nor spending. `previous` marks the period before.
 _MOVED: Final = """
     SELECT p.transaction_id, p.currency, p.amount_minor, p.created_at, coalesce(t.category, 'other') AS category,
            p.created_at < :since AS previous
-    FROM unnest(CAST(:accounts AS uuid[])) a(id)
+    FROM (SELECT a.id, app.version_at(a.id, :before) AS low, app.version_at(a.id, :until) AS high
+          FROM unnest(CAST(:accounts AS uuid[])) a(id) OFFSET 0) a
     JOIN LATERAL (
-        SELECT p.* FROM postings p WHERE p.account_id = a.id AND p.created_at >= :before AND p.created_at < :until
-            AND p.account_version >= app.version_at(a.id, :before) AND p.account_version <= app.version_at(a.id, :until)
+        SELECT p.* FROM postings p WHERE p.account_id = a.id AND p.account_version BETWEEN a.low AND a.high
+            AND p.created_at >= :before AND p.created_at < :until OFFSET 0
     ) p ON true
     JOIN transactions t ON t.id = p.transaction_id
     WHERE (t.from_account_id = ANY (:accounts) AND t.to_account_id = ANY (:accounts)) IS NOT TRUE
