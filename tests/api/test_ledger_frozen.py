@@ -1,6 +1,6 @@
 """What callers see of the proof of the ledger, and of a ledger that is frozen."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -70,3 +70,28 @@ async def test_an_order_is_refused_for_a_while_and_taken_with_the_same_key_after
     async with transaction(door.owner) as session:
         await ledger_proofs.unfreeze(session, "a test", "olga")
     assert (await door.order(customer, key="order 7")).status_code == 201
+
+
+async def test_a_transfer_has_an_origin_and_is_not_made_while_the_ledger_is_frozen(
+    door: Door, worker_engine: AsyncEngine
+) -> None:
+    payer = await door.customer(minor=1_000_00)
+    savings = await make.account(door.owner, payer.person.id, "USD", 0)
+    body = {"from_account_id": str(payer.account), "to_account_id": str(savings), "amount": "10.00"}
+
+    async def transfer(key: str) -> httpx.Response:
+        headers = payer.headers | {"Idempotency-Key": key}
+        return await door.client.post("/api/v1/transactions/transfer", json=body, headers=headers)
+
+    assert (await transfer("one")).status_code == 201
+    async with transaction(worker_engine) as session:
+        assert await ledger_proofs.breaches(session, datetime.now(UTC) + timedelta(hours=1)) == []
+    async with transaction(door.owner) as session:
+        await session.execute(text("INSERT INTO ledger_freezes (reason) VALUES ('a test')"))
+    assert (await transfer("one")).status_code == 201  # what was done is told again
+    refused = await transfer("two")
+    is_refusal(refused, 503, "ledger_frozen")
+    assert refused.headers["Retry-After"] == "300"
+    async with transaction(door.owner) as session:
+        await ledger_proofs.unfreeze(session, "a test", "olga")
+    assert (await transfer("two")).status_code == 201
