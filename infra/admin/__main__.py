@@ -10,7 +10,7 @@ import typer
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from infra.admin import ledger
+from infra.admin import ledger, transactions
 from infra.audit_anchors import AnchorFile, AnchorsDamaged, keep_head
 from infra.crypto import Keyring
 from infra.database import connect, transaction
@@ -128,6 +128,7 @@ def _as_owner(act: Callable[[AsyncEngine], Awaitable[T]]) -> T:
 
 
 ledger.install(app, _as_owner)
+transactions.install(app, _as_owner)
 
 
 def _told(found: Verification) -> str:

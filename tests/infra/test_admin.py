@@ -14,8 +14,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from infra.crypto import Keyring, key_id_of
 from infra.database import transaction
 from infra.local.site import REPOSITORY
+from models.tables.ledger import post_one
 from tests.databases import Database
+from tests.factories import accounts as make
 from tests.factories.audit import add_lines, sealer, tamper
+from tests.factories.ledger import entry
 from tests.factories.sealed import fresh_key, sealed_values, store_tax_id
 from tests.factories.users import add_customer
 
@@ -83,6 +86,19 @@ async def test_keys_are_rotated_from_the_command_line(database: Database, owner_
     status, told, complaint = await _admin(database, "rotate-field-keys", **settings)
     assert status == 1
     assert f"the value of {people[0].id} does not open" in complaint
+
+
+async def test_a_transfer_is_reversed_from_the_command_line(database: Database, owner_engine: AsyncEngine) -> None:
+    person = await add_customer(owner_engine)
+    async with transaction(owner_engine) as session:
+        source, target = await make.account(session, person.id, 100_00), await make.account(session, person.id)
+        wrong = await post_one(session, entry(source, target, 60_00))
+    words = ("transaction-reverse", str(wrong.transaction_id), "--reason", "booked twice")
+    status, told, _ = await _admin(database, *words)
+    assert (status, told.split(": ")[1]) == (0, "60.00 EUR were given back.\n")
+    assert await _admin(database, *words) == (0, told, "")
+    status, _, complaint = await _admin(database, "transaction-reverse", str(source), "--reason", "x")
+    assert (status, complaint) == (1, "Not found: There is no such transaction\n")
 
 
 async def test_a_database_that_is_away_is_said_to_be(database: Database) -> None:
