@@ -58,7 +58,8 @@ _SHAPES: Final[tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]
         ),
         _named,
     ),
-    (re.compile(r"""[^\s@<>"'(),:;=\[\]{}]{1,64}@[\w-]+(?:\.[\w-]+)*"""), MASK),
+    # A mailbox may be made of delimiters alone (`{@bank.example`): then the domain is what there is to hide.
+    (re.compile(r"""[^\s@<>"'(),:;=\[\]{}]{1,64}@[\w-]+(?:\.[\w-]+)*|@[\w-]+(?:\.[\w-]+)+"""), MASK),
     (re.compile(r"(?<![\w-])[a-zA-Z]{2}\d{2}[a-zA-Z\d]{11,30}(?![\w-])"), _iban),
     (re.compile(r"(?<![\w-])[A-Z]{2}\d{2}(?:\s[A-Z\d]{4}){2,7}(?:\s[A-Z\d]{1,3})?(?![\w-])"), MASK),
     (re.compile(r"\+\d(?:[\s().-]{0,2}\d){6,14}(?!\d)"), MASK),
