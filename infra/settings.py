@@ -83,6 +83,8 @@ class Settings(BaseSettings):
 
     # Tokens. The key is a PEM file (Ed25519); the embedded stack makes one in its data folder.
     signing_key_file: Path | None = None
+    # Keys that are read and published beside it while keys are rotated (infra/tokens.py): PEM files, public or private.
+    verification_key_files: tuple[Path, ...] = ()
     token_issuer: str = "https://aurum.example"
     token_secret: SecretStr = SecretStr(DEVELOPMENT_SECRET)
     access_token_seconds: int = Field(default=900, ge=60, le=3600)

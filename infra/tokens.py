@@ -1,6 +1,13 @@
-"""Access tokens: signing, reading, and the public key set (RFC 7519, RFC 8037, RFC 7638)."""
+"""Access tokens: signing, reading, and the public key set (RFC 7519, RFC 8037, RFC 7638).
+
+Keys are rotated without anybody noticing, in three deployments:
+1. the new key joins `AURUM_VERIFICATION_KEY_FILES`: every process reads and publishes it, nobody signs with it;
+2. it becomes `AURUM_SIGNING_KEY_FILE`, and the old one takes its place among the verification keys;
+3. once the last token of the old one has expired (15 minutes), the old one goes. A leaked key goes at once.
+"""
 
 import time
+from pathlib import Path
 from typing import Any, Final
 
 import structlog
@@ -33,7 +40,7 @@ class _OnlyEdDsa(JWSRegistry):
 
 
 class Tokens:
-    """Signs and reads access tokens with one Ed25519 key, known by its thumbprint."""
+    """Signs access tokens with one Ed25519 key, and reads those of every key it knows; a key's id is its thumbprint."""
 
     def __init__(self, settings: Settings) -> None:
         """Reads the signing key, or makes one for this process where none is set (development)."""
@@ -47,6 +54,8 @@ class Tokens:
         if self._key.curve_name != "Ed25519" or not self._key.is_private:
             raise ValueError("AURUM_SIGNING_KEY_FILE has to hold an Ed25519 private key")
         self._kid = self._key.thumbprint()
+        others = [_verification_key(path) for path in settings.verification_key_files]
+        self._keys = {key.thumbprint(): key for key in (self._key, *others)}
         self._issuer = settings.token_issuer
         self._registry = _OnlyEdDsa(algorithms=[ALGORITHM])
         self._verified: dict[str, Claims] = {}
@@ -79,19 +88,30 @@ class Tokens:
 
     def jwks(self) -> dict[str, Any]:
         """The public key set (RFC 7517)."""
-        public = self._key.as_dict(private=False)
-        return {"keys": [{**public, "kid": self._kid, "use": "sig", "alg": ALGORITHM}]}
+        return {
+            "keys": [
+                {**key.as_dict(private=False), "kid": kid, "use": "sig", "alg": ALGORITHM}
+                for kid, key in self._keys.items()
+            ]
+        }
 
     def _verify(self, token: str) -> Claims:
         if len(token) > _LONGEST_TOKEN:
             raise BadToken("The token is not one of ours")
         try:
-            decoded = jwt.decode(token, self._key, registry=self._registry)
+            decoded = jwt.decode(token, lambda sent: self._keys[sent.headers()["kid"]], registry=self._registry)
             payload = decoded.claims
-            if (decoded.header.get("kid"), decoded.header.get("typ")) != (self._kid, "at+jwt"):
+            if decoded.header.get("typ") != "at+jwt":
                 raise BadToken("The token is not one of ours")
             if (payload.get("iss"), payload.get("aud")) != (self._issuer, AUDIENCE):
                 raise BadToken("The token is not one of ours")
             return Claims.model_validate(payload)
         except (JoseError, ValidationError, ValueError, TypeError, KeyError):
             raise BadToken("The token is not one of ours") from None
+
+
+def _verification_key(path: Path) -> OKPKey:
+    key = OKPKey.import_key(path.read_bytes())
+    if key.curve_name != "Ed25519":
+        raise ValueError(f"{path} of AURUM_VERIFICATION_KEY_FILES does not hold an Ed25519 key")
+    return key

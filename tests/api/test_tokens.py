@@ -2,6 +2,7 @@
 
 import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -149,3 +150,35 @@ def test_the_key_of_the_settings_is_used_and_another_kind_is_refused(tmp_path: A
     file.write_bytes(OKPKey.generate_key("X25519").as_pem(private=True))
     with pytest.raises(ValueError, match="Ed25519"):
         create_app(Settings(signing_key_file=file))
+
+
+def _key_file(folder: Path, name: str) -> Path:
+    path = folder / name
+    path.write_bytes(OKPKey.generate_key("Ed25519").as_pem(private=True))
+    return path
+
+
+async def test_keys_are_rotated_without_anybody_noticing(claims: Claims, tmp_path: Path) -> None:
+    old, new = _key_file(tmp_path, "old.pem"), _key_file(tmp_path, "new.pem")
+
+    def tokens(signing: Path, *others: Path) -> Tokens:
+        return Tokens(Settings(_env_file=None, signing_key_file=signing, verification_key_files=others))
+
+    before, announced, swapped, after = tokens(old), tokens(old, new), tokens(new, old), tokens(new)
+    for issuer, readers in ((before, (before, announced, swapped)), (swapped, (announced, swapped, after))):
+        token = issuer.sign(claims)
+        assert [reader.read(token).sub for reader in readers] == [claims.sub] * 3
+    with pytest.raises(BadToken):
+        after.read(before.sign(claims))
+    with pytest.raises(BadToken):
+        before.read(after.sign(claims))
+    kids = [{key["kid"] for key in one.jwks()["keys"]} for one in (before, announced, swapped, after)]
+    assert kids[1] == kids[2] == kids[0] | kids[3]
+    assert all("d" not in key for key in swapped.jwks()["keys"])
+
+
+async def test_a_verification_key_of_another_kind_is_refused_at_the_start(tmp_path: Path) -> None:
+    odd = tmp_path / "odd.pem"
+    odd.write_bytes(OKPKey.generate_key("X25519").as_pem(private=False))
+    with pytest.raises(ValueError, match="Ed25519"):
+        Tokens(Settings(_env_file=None, verification_key_files=(odd,)))
