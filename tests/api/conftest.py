@@ -9,20 +9,24 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 
 from api.main import create_app
+from infra.limits import Limits, Rates, RouteClass
 from infra.settings import Settings
 from tests.databases import Database
 
 # Nothing listens there: the API has to serve without Temporal.
 NOWHERE = "127.0.0.1:9"
+# As often as a test run likes.
+OFTEN = Limits(**{route: Rates(user="100000/minute", address="100000/minute") for route in RouteClass})
 
 
 @pytest.fixture(scope="session")
 def api_settings(_session_database: tuple[Database, Any]) -> Settings:
     """Settings over this run's database."""
     shared, _ = _session_database
-    # That answers are held is `test_privacy`'s matter, and would take the others' time.
+    # That answers are held is `test_privacy`'s matter, and would take the others' time; that floods are refused is
+    # `test_limits`', and on a quick machine all tests together are one.
     url = SecretStr(shared.api_url)
-    return Settings(database_api_url=url, temporal_address=NOWHERE, even_answer_seconds=0)
+    return Settings(database_api_url=url, temporal_address=NOWHERE, even_answer_seconds=0, limits=OFTEN)
 
 
 @pytest.fixture(scope="session")

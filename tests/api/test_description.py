@@ -29,8 +29,8 @@ from schemathesis.specs.openapi.checks import (
 
 from api.main import create_app
 from infra.database import connect
-from infra.limits import Limits, Rates, RouteClass
 from infra.settings import Settings
+from tests.api.conftest import NOWHERE, OFTEN
 from tests.databases import Server
 from tests.factories.auth import signed_in
 from tests.factories.users import add_customer, add_officer
@@ -84,8 +84,7 @@ def served(postgres: Server) -> Iterator[tuple[str, dict[str, dict[str, str]]]]:
     database = postgres.create()
     url = SecretStr(database.api_url)
     # It asks as nobody does who is no machine.
-    often = Limits(**{route: Rates(user="100000/minute", address="100000/minute") for route in RouteClass})
-    settings = Settings(database_api_url=url, temporal_address="127.0.0.1:9", even_answer_seconds=0, limits=often)
+    settings = Settings(database_api_url=url, temporal_address=NOWHERE, even_answer_seconds=0, limits=OFTEN)
     app = create_app(settings)
 
     async def people() -> dict[str, dict[str, str]]:
