@@ -146,6 +146,20 @@ def test_histories_carry_no_personal_data() -> None:
     assert not told, f"a history is plain to read for every operator: {told}"
 
 
+def test_sql_that_was_replaced_points_to_what_stands_now() -> None:
+    made = re.compile(r"^CREATE (?:OR REPLACE )?(?:FUNCTION|VIEW) ([\w.]+)", re.MULTILINE)
+    newest: dict[str, Path] = {}
+    stale = []
+    for path in sorted((ROOT / "infra/migrations/sql").glob("*.sql"), reverse=True):
+        content = path.read_text()
+        for definition in made.finditer(content):
+            now = newest.setdefault(definition[1], path)
+            pointer = f"-- As it stands now: {now.name}.\n"
+            if now != path and not content[: definition.start()].endswith(pointer):
+                stale.append(f"{path.name}: {definition[1]} stands in {now.name}")
+    assert not stale, f"a reader would take the old text for the rule; put `-- As it stands now: FILE.` above {stale}"
+
+
 def test_no_machine_and_no_registry_is_named() -> None:
     pattern = re.compile(r"(^|[^\w.])/(work|farm)/|--(extra-)?index-url\s+\S|pypi\.org/simple|registry\.npmjs")
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)  # git

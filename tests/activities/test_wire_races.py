@@ -37,11 +37,13 @@ COST = {"completed": AMOUNT + FEE, "returned": FEE}
 class Bench:
     """One wire after another on one desk, and everybody who can do something to it."""
 
-    def __init__(self, owner: AsyncEngine, api: AsyncEngine, worker: AsyncEngine, folder: Path) -> None:
+    def __init__(
+        self, owner: AsyncEngine, api: AsyncEngine, worker: AsyncEngine, folder: Path, **settings_: Any
+    ) -> None:
         self.owner, self.api = owner, api
         self.outbox = folder / "outbox"
         channel = FolderChannel(self.outbox, folder / "inbox")
-        settings = Settings(_env_file=None, bank_hours=BankHours.ALWAYS, nostro_accounts=NOSTRO)
+        settings = Settings(_env_file=None, bank_hours=BankHours.ALWAYS, nostro_accounts=NOSTRO, **settings_)
         desk = WireDesk.of(settings, worker, channel)
         self.approval, self.payment, self.settlement = ApprovalSteps(desk), PaymentSteps(desk), SettlementSteps(desk)
         self.people: make.People

@@ -51,6 +51,7 @@ CREATE TABLE postings (
 -- Legs sum to zero per entry and currency, and stand under a header. Checked once per statement over the rows it
 -- inserted, for every writer, the owner included: stricter than a deferred row trigger, and two scans instead of two
 -- queries per leg (decision 0003).
+-- As it stands now: 0008_01_ledger_checkpoints.sql.
 CREATE FUNCTION app.legs_sum_to_zero() RETURNS trigger
     LANGUAGE plpgsql AS $$
 DECLARE
@@ -98,6 +99,7 @@ CREATE TYPE ledger_entry AS (
 -- Locks come first: accounts in id order, then holds in id order. What is read with and after them cannot change, so
 -- the batch is worked out in arrays, entry by entry, and each table is then written once (decision 0007). The bank's
 -- own unchecked accounts are neither locked nor changed.
+-- As it stands now: 0006_01_ledger_freeze.sql.
 CREATE FUNCTION ledger_post(batch json, touched uuid[], leg_places integer[], leg_amounts bigint[])
     RETURNS TABLE (entry_ord bigint, transaction_id uuid, outcome text)
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, app, pg_temp
@@ -347,6 +349,7 @@ END $$;
 
 -- Sets money aside for a process. Called again for the same owner it returns the hold that is there.
 -- Outcomes: placed, replayed, account_not_found, account_unusable, insufficient_funds, hold_conflict.
+-- As it stands now: 0006_01_ledger_freeze.sql.
 CREATE FUNCTION hold_place(wanted_account uuid, wanted_minor bigint, wanted_owner_kind text, wanted_owner uuid,
                            on_behalf_of uuid)
     RETURNS TABLE (hold_id uuid, outcome text)
@@ -425,6 +428,7 @@ BEGIN
 END $$;
 
 -- What the books say, for a balance of any account, the bank's own included.
+-- As it stands now: 0008_01_ledger_checkpoints.sql.
 CREATE VIEW ledger_balances WITH (security_invoker = true) AS
     SELECT a.id AS account_id, a.user_id, a.account_number, a.account_type, a.purpose, a.currency, a.exponent,
            CASE WHEN a.floor_minor IS NOT NULL THEN a.posted_minor
@@ -433,6 +437,7 @@ CREATE VIEW ledger_balances WITH (security_invoker = true) AS
     FROM accounts a;
 
 -- Everything that has to hold at any moment; each row that comes back is a breach (design §3).
+-- As it stands now: 0008_01_ledger_checkpoints.sql.
 CREATE FUNCTION ledger_proof() RETURNS TABLE (rule text, subject text, expected bigint, found bigint)
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, app, pg_temp AS $$
     SELECT 'postings_sum_to_zero', p.currency, 0::bigint, sum(p.amount_minor)::bigint

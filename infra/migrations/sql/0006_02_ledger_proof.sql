@@ -1,4 +1,5 @@
 -- What has to hold in the books at any moment, whoever wrote them; each row that comes back is a breach.
+-- As it stands now: 0008_01_ledger_checkpoints.sql.
 CREATE OR REPLACE FUNCTION ledger_proof() RETURNS TABLE (rule text, subject text, expected bigint, found bigint)
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, app, pg_temp AS $$
     SELECT 'postings_sum_to_zero', p.currency, 0::bigint, sum(p.amount_minor)::bigint
