@@ -8,7 +8,8 @@ of a wire (contract §5):
        └► blocked      └► rejected, cancelled, expired  └► blocked  └─────────────┴► failed
 """
 
-from models.wires.approval import TIERS, SlaClock, Tier, next_mark, sla_clock, sla_stage_at, tier_of
+from models.sla import SlaClock, SlaStage, next_mark, sla_clock, sla_stage_at
+from models.wires.approval import TIERS, Tier, tier_of
 from models.wires.entries import WireMoney, return_entry, settlement_entry
 from models.wires.orders import (
     CONTENT_FIELDS,
@@ -25,7 +26,7 @@ from models.wires.orders import (
     price,
 )
 from models.wires.process import WireStart, WireState, WireStep, case_file
-from models.wires.states import ENDED, MOVES, UNDECIDED, ComplianceStatus, Mover, SlaStage, WireStatus, may_move
+from models.wires.states import ENDED, MOVES, UNDECIDED, ComplianceStatus, Mover, WireStatus, may_move
 
 __all__ = [
     "CONTENT_FIELDS",

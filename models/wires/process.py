@@ -9,7 +9,8 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict
 
 from models.money import written
-from models.wires.states import ENDED, ComplianceStatus, SlaStage, WireStatus
+from models.sla import SlaStage
+from models.wires.states import ENDED, ComplianceStatus, WireStatus
 
 _S = WireStatus
 

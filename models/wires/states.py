@@ -32,18 +32,6 @@ class ComplianceStatus(StrEnum):
     BLOCKED = "blocked"
 
 
-class SlaStage(StrEnum):
-    """How far the clock of the approval has run."""
-
-    NONE = "none"
-    RUNNING = "running"
-    REMINDED = "reminded"
-    ESCALATED = "escalated"
-    BREACHED = "breached"
-    EXPIRED = "expired"
-    MET = "met"
-
-
 class Mover(StrEnum):
     """Who makes a move: a person through the API, or the wire's process. The database holds both to it."""
 
