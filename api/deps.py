@@ -97,6 +97,19 @@ def Staff(permission: str) -> Any:  # noqa: N802 # reads as the annotation that 
     return Depends(permitted)
 
 
+def StaffWithAny(*permissions: str) -> Any:  # noqa: N802 # reads as the annotation that it is
+    """A dependency: the signed-in person, if they are staff with one of `permissions`. Raises `PermissionMissing`."""
+
+    async def permitted(user: CurrentUser) -> Caller:
+        if user.role == Role.CUSTOMER or not user.permissions & set(permissions):
+            raise PermissionMissing(
+                f"This needs one of the permissions {', '.join(permissions)}", permission=permissions[0]
+            )
+        return user
+
+    return Depends(permitted)
+
+
 async def act_as(request: Request, db: AsyncSession, principal: Principal) -> None:
     """Makes the rest of the request `principal`'s, in the database and in the audit log: for sign-in code alone."""
     await assume(db, principal)

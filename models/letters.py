@@ -152,3 +152,38 @@ def email_changed() -> Letter:
             "If it was not you, get in touch with us at once.\n"
         ),
     )
+
+
+def frozen_by_bank() -> Letter:
+    """Tells that the bank has frozen somebody. Why is not told: it may be part of an inquiry."""
+    return Letter(
+        subject="Your access is restricted",
+        body="No money leaves your accounts at Aurum for the time being. Please get in touch with us.\n",
+    )
+
+
+def unfrozen_by_bank() -> Letter:
+    """Tells that a freeze is over."""
+    return Letter(
+        subject="Your access is open again", body="The restriction of your accounts at Aurum has been lifted.\n"
+    )
+
+
+def factors_reset() -> Letter:
+    """Tells that the bank has taken a second factor away."""
+    return Letter(
+        subject="Two-factor sign-in was reset by the bank",
+        body=(
+            "Because you, or somebody in your name, told us that your authenticator app is lost, signing in to your "
+            "account at Aurum asks for your password alone from now on. All sessions have ended. Turn two-factor "
+            "sign-in on again as soon as you can.\n\nIf you did not ask for this, get in touch with us at once.\n"
+        ),
+    )
+
+
+def signed_out_by_bank() -> Letter:
+    """Tells that the bank has ended somebody's sessions."""
+    return Letter(
+        subject="You were signed out by the bank",
+        body="All your sessions at Aurum were ended by our staff. You can sign in again.\n\n" + _IF_NOT_YOU,
+    )

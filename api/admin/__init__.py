@@ -1,6 +1,7 @@
 """Administration by HTTP: what operations, compliance and auditors see of the bank (contract §12)."""
 
 from api.admin import ledger as ledger
+from api.admin import people as people
 from api.admin.audit import router
 
 __all__ = ["router"]

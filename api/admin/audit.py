@@ -12,14 +12,14 @@ from pydantic import AwareDatetime, BaseModel, Field, WithJsonSchema
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from api.deps import Configuration, CurrentUser, Db
+from api.deps import Configuration, Db, StaffWithAny
 from api.errors import documented
 from api.routing import feature
 from infra.audit_anchors import AnchorFile, AnchorsDamaged
 from models.audit import Outcome
 from models.audit_chain import Verification
-from models.auth import Permission, Role
-from models.errors import PermissionMissing, Unavailable, WrongState
+from models.auth import Permission
+from models.errors import Unavailable, WrongState
 from models.tables.audit_lines import LinesWanted, lines
 from models.tables.audit_walk import verify
 from models.tables.auth import Caller
@@ -65,13 +65,7 @@ class AuditPage(BaseModel):
     next_cursor: int | None = Field(default=None, examples=[1187])
 
 
-async def _auditor(user: CurrentUser) -> Caller:
-    if user.role == Role.CUSTOMER or not user.permissions & set(READERS):
-        raise PermissionMissing(f"This needs one of the permissions {', '.join(READERS)}", permission=READERS[0])
-    return user
-
-
-Auditor = Annotated[Caller, Depends(_auditor)]
+Auditor = Annotated[Caller, StaffWithAny(*READERS)]
 _Word = Annotated[str | None, Query(min_length=1, max_length=200)]
 
 

@@ -4,14 +4,13 @@ from datetime import datetime
 from typing import Annotated, Final
 from uuid import UUID
 
-from fastapi import Depends, Query
+from fastapi import Query
 from pydantic import BaseModel, Field
 
 from api.admin.audit import router
-from api.deps import CurrentUser, Db
+from api.deps import Db, StaffWithAny
 from api.errors import documented
-from models.auth import Permission, Role
-from models.errors import PermissionMissing
+from models.auth import Permission
 from models.ledger_proof import Freeze, Proof
 from models.tables import ledger_proofs
 from models.tables.auth import Caller
@@ -58,15 +57,9 @@ class LedgerProofView(BaseModel):
     history: list[ProofView] = Field(description="The last proofs, newest first.")
 
 
-async def _watcher(user: CurrentUser) -> Caller:
-    if user.role == Role.CUSTOMER or not user.permissions & set(READERS):
-        raise PermissionMissing(f"This needs one of the permissions {', '.join(READERS)}", permission=READERS[0])
-    return user
-
-
 @router.get("/ledger-proof", summary="Whether the books are right", responses=documented(401, 403))
 async def read_ledger_proof(
-    _watcher: Annotated[Caller, Depends(_watcher)], db: Db, limit: Annotated[int, Query(ge=1, le=100)] = 20
+    _watcher: Annotated[Caller, StaffWithAny(*READERS)], db: Db, limit: Annotated[int, Query(ge=1, le=100)] = 20
 ) -> LedgerProofView:
     """The last proofs of the ledger, and the freeze that a breach has led to. The proof itself runs daily."""
     proofs = [_view(proof) for proof in await ledger_proofs.history(db, limit)]

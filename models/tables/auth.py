@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
-from models.auth import SESSION_LIFETIME, Claims, permissions_of, same_device
+from models.auth import SESSION_LIFETIME, Claims, Role, permissions_of, same_device
 from models.errors import BadToken
 from models.tables.users import User
 
@@ -52,7 +52,8 @@ _AUTHENTICATE: Final = text(
 async def authenticate(session: AsyncSession, claims: Claims) -> Caller:
     """Makes the transaction the token's person's, and returns them.
 
-    Raises `BadToken` when the session is over, or the person's rights are no longer those of the token.
+    Raises `BadToken` when the session is over, the person's rights are no longer those of the token, or they are of
+    the staff and frozen. A frozen customer can still see what is theirs.
     """
     permissions = ",".join(sorted(claims.permissions))
     row = (
@@ -66,6 +67,8 @@ async def authenticate(session: AsyncSession, claims: Claims) -> Caller:
     rights = permissions_of(row.role, row.preset, row.permissions)
     if row.role != claims.role or rights != claims.permissions:
         raise BadToken("Your rights have changed; refresh the token")
+    if row.status != "active" and row.role != Role.CUSTOMER:
+        raise BadToken("Your access is frozen; ask an administrator")
     return Caller.model_construct(**{**row._mapping, "permissions": rights})
 
 

@@ -21,13 +21,23 @@ OWNED = {
     "transaction_id": "SELECT id FROM transactions ORDER BY id DESC LIMIT 1",
     "wire_id": "SELECT id FROM wire_transfers LIMIT 1",
     "session_id": "SELECT id FROM sessions WHERE user_id = (SELECT user_id FROM wire_transfers) LIMIT 1",
+    "user_id": "SELECT user_id FROM wire_transfers LIMIT 1",
 }
 
 
 async def _everything(owner: AsyncEngine) -> str:
     """What the victim's things look like, whoever did something to them."""
     async with transaction(owner) as session:
-        tables = ("accounts", "holds", "postings", "wire_transfers", "wire_events", "wire_approvals", "sessions")
+        tables = (
+            "accounts",
+            "holds",
+            "postings",
+            "wire_transfers",
+            "wire_events",
+            "wire_approvals",
+            "sessions",
+            "users",
+        )
         rows = [(await session.execute(text(f"SELECT * FROM {name} ORDER BY 1"))).all() for name in tables]
     return str(rows)
 
