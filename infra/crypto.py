@@ -74,6 +74,7 @@ SEALED_FIELDS: Final = (
     SealedField("users", "tax_id_sealed", "id"),
     SealedField("totp_factors", "seed_sealed", "user_id"),
     SealedField("notifications", "secret_sealed", "id"),
+    SealedField("kyc_documents", "key_sealed", "id"),
 )
 
 

@@ -44,6 +44,10 @@ _ROWS = """
         VALUES (CAST(:wire AS uuid), 'inbound', 'pacs.002', 'a.xml', sha256('m'), 'x', 'read');
     INSERT INTO bank_answers (message_id, position, wire_id, kind)
         SELECT id, 1, CAST(:wire AS uuid), 'accepted' FROM bank_messages;
+    INSERT INTO kyc_documents (user_id, document_type, file_path, file_hash, upload_hash, content_type, size_bytes,
+                               pages, key_sealed)
+        VALUES (:customer, 'passport', 'a-key-of-the-store', repeat('a', 64), repeat('b', 64), 'application/pdf', 1, 1,
+                sha256('k') || sha256('k'));
 """
 
 

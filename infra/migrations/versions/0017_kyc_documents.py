@@ -1,4 +1,4 @@
-"""Documents of customers."""
+"""Documents that customers prove themselves with: what is known of each, and the key of its content."""
 
 from pathlib import Path
 
@@ -19,4 +19,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Nothing yet."""
+    op.execute("DROP TABLE kyc_documents")
+    op.execute("DROP FUNCTION app.guard_kyc_document()")

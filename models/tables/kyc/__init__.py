@@ -1,0 +1,1 @@
+"""Identity checks as they are kept: `documents` of customers, `reviews` of them."""
