@@ -75,6 +75,7 @@ SEALED_FIELDS: Final = (
     SealedField("totp_factors", "seed_sealed", "user_id"),
     SealedField("notifications", "secret_sealed", "id"),
     SealedField("kyc_documents", "key_sealed", "id"),
+    SealedField("beneficiaries", "account_sealed", "id"),
 )
 
 

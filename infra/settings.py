@@ -17,6 +17,7 @@ from infra.limits import Limits
 from models.wires import TIERS, Tier
 
 DEVELOPMENT_SECRET: Final = "development-only-secret-do-not-use-in-production"
+DEVELOPMENT_FINGERPRINT_KEY: Final = "development-only-fingerprint-key"
 # Base64 of "development-only-not-a-real-key!".
 DEVELOPMENT_FIELD_KEY: Final = "ZGV2ZWxvcG1lbnQtb25seS1ub3QtYS1yZWFsLWtleSE="
 # As a browser tells it: no path, and no wildcard.
@@ -94,6 +95,9 @@ class Settings(BaseSettings):
     # keys stay until `python -m infra.admin rotate-field-keys` has said that nothing is sealed with them.
     field_keys: dict[str, SecretStr] = Field(default={"development": SecretStr(DEVELOPMENT_FIELD_KEY)})
     field_key_id: str = "development"
+    # What saved recipients are found again by (models.beneficiaries). With another one none is found, and all count as
+    # new; what is sealed is not touched by it.
+    fingerprint_key: SecretStr = SecretStr(DEVELOPMENT_FINGERPRINT_KEY)
     # Where heads of the audit log's chain are kept (infra.audit_anchors): out of reach of the database's owner. Without
     # it nobody can tell that the end of the log was cut off.
     audit_anchor_file: Path | None = None
@@ -139,6 +143,8 @@ class Settings(BaseSettings):
     wire_sla_seconds: int = Field(default=2 * 3600, ge=1)
     wire_hard_stop_seconds: int = Field(default=8 * 3600, ge=1)
     wire_acknowledgement_seconds: int = Field(default=4 * 3600, ge=1)
+    # How long a saved recipient counts as new; time on the clock, not business time.
+    wire_cooling_seconds: int = Field(default=24 * 3600, ge=0)
 
     @model_validator(mode="after")
     def _deadlines_are_ordered(self) -> Self:
@@ -190,6 +196,9 @@ class Settings(BaseSettings):
         if self.environment is Environment.PRODUCTION:
             if self.token_secret.get_secret_value() == DEVELOPMENT_SECRET:
                 msg = "AURUM_TOKEN_SECRET still has its development value"
+                raise ValueError(msg)
+            if self.fingerprint_key.get_secret_value() == DEVELOPMENT_FINGERPRINT_KEY:
+                msg = "AURUM_FINGERPRINT_KEY still has its development value"
                 raise ValueError(msg)
             if self.signing_key_file is None:
                 msg = "AURUM_SIGNING_KEY_FILE is needed in production: a PEM file with an Ed25519 private key"

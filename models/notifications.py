@@ -10,10 +10,12 @@ from pydantic import BaseModel, ConfigDict
 HIDDEN: Final = "{hidden}"
 
 
-# What people are told about their own sign-in. Told twice is better than not at all.
+# What people are told about their own sign-in, and about what a thief would do next. Told twice is better than not at
+# all.
 SECURITY_EVENTS: Final = frozenset(
     {
         "already_registered",
+        "beneficiary_added",
         "confirm_new_email",
         "email_change_asked",
         "email_changed",

@@ -33,6 +33,8 @@ class WireDesk:
     bank_bic: str
     correspondent_bic: str
     nostro_accounts: dict[str, str]
+    # What `models.tables.beneficiaries.standing` finds saved recipients by.
+    fingerprint_key: bytes
 
     @classmethod
     def of(cls, settings: Settings, engine: AsyncEngine, channel: BankChannel) -> "WireDesk":
@@ -50,6 +52,7 @@ class WireDesk:
             bank_bic=settings.bank_bic,
             correspondent_bic=settings.correspondent_bic,
             nostro_accounts=settings.nostro_accounts,
+            fingerprint_key=settings.fingerprint_key.get_secret_value().encode(),
         )
 
     async def desk_hours(self, session: AsyncSession) -> Hours:

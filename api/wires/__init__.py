@@ -1,5 +1,12 @@
 """Wires by HTTP: a customer orders, looks and cancels; officers approve or reject (contract §5)."""
 
-from api.wires.routes import router
+from fastapi import APIRouter
+
+from api.wires import beneficiaries, routes
+
+router = APIRouter()
+# Those with words in their paths come first: `/wires/{wire_id}` would take the word for an id.
+for _part in (beneficiaries.router, routes.router):
+    router.include_router(_part)
 
 __all__ = ["router"]

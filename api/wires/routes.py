@@ -14,6 +14,7 @@ from api.errors import documented
 from api.idempotency import IdempotencyKey
 from api.pages import Page, PageQuery, page_of
 from api.routing import feature
+from api.wires.beneficiaries import saved_recipient
 from api.wires.orders import WireIn
 from api.wires.shapes import Approval, Rejection, Timeline, WireView, timeline_of, view
 from models.tables import wires
@@ -44,7 +45,8 @@ async def create_wire(
 ) -> WireView:
     """Checks the order, sets amount and fee aside, starts the wire's process. Refused, it leaves nothing behind."""
     audit.note(request, "wire", new=body.model_dump(mode="json"))
-    wire = await wires.place(db, caller.id, body.order(), at=at, request_id=audit.attempt_of(request).request_id)
+    order = body.order(await saved_recipient(request, db, caller, body.beneficiary_id))
+    wire = await wires.place(db, caller.id, order, at=at, request_id=audit.attempt_of(request).request_id)
     audit.note(request, "wire", wire.id)
     return view(wire, 0, caller)
 

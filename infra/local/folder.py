@@ -65,6 +65,7 @@ class Secrets:
     signing_key_file: Path
     field_keys: str
     field_key_id: str
+    fingerprint_key: str
 
 
 @dataclass(frozen=True)
@@ -137,6 +138,7 @@ class DataFolder:
             signing_key_file=signing_key,
             field_keys=json.dumps(field_keys["keys"]),
             field_key_id=field_keys["current"],
+            fingerprint_key=self._secret("fingerprint_key"),
         )
 
     def _field_keys(self) -> dict[str, Any]:

@@ -95,6 +95,7 @@ class Site:
             "AURUM_TOKEN_SECRET": self.secrets.token_secret,
             "AURUM_FIELD_KEYS": self.secrets.field_keys,
             "AURUM_FIELD_KEY_ID": self.secrets.field_key_id,
+            "AURUM_FINGERPRINT_KEY": self.secrets.fingerprint_key,
         }
         addresses = {
             "AURUM_DATABASE_URL": self.owner_url,

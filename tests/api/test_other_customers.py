@@ -19,6 +19,7 @@ from tests.factories.users import add_customer
 OWNED = {
     "account_id": "SELECT id FROM accounts WHERE user_id IS NOT NULL LIMIT 1",
     "transaction_id": "SELECT id FROM transactions ORDER BY id DESC LIMIT 1",
+    "beneficiary_id": "SELECT id FROM beneficiaries LIMIT 1",
     "wire_id": "SELECT id FROM wire_transfers LIMIT 1",
     "session_id": "SELECT id FROM sessions WHERE user_id = (SELECT user_id FROM wire_transfers) LIMIT 1",
     "user_id": "SELECT user_id FROM wire_transfers LIMIT 1",
@@ -37,6 +38,7 @@ async def _everything(owner: AsyncEngine) -> str:
             "wire_approvals",
             "sessions",
             "users",
+            "beneficiaries",
         )
         rows = [(await session.execute(text(f"SELECT * FROM {name} ORDER BY 1"))).all() for name in tables]
     return str(rows)

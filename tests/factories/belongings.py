@@ -36,6 +36,8 @@ _ROWS = """
     INSERT INTO audit_seal_progress (settled_id, swept_at) VALUES (0, now());
     INSERT INTO ledger_checkpoints (account_id, posted_minor, postings)
         SELECT id, 1, 1 FROM accounts WHERE user_id IS NOT NULL LIMIT 1;
+    INSERT INTO beneficiaries (user_id, name, bank_swift, account_sealed, fingerprint, country, known_from)
+        VALUES (:customer, 'Somebody', 'TESTUS33', sha256('a') || sha256('b'), sha256('f'), 'US', now());
     INSERT INTO wire_approvals (wire_id, maker_id, officer_id, decision, senior, content_hash)
         VALUES (CAST(:wire AS uuid), :customer, :officer, 'approve', false, sha256('w'));
     INSERT INTO wire_hits (wire_id, entry_id, list_version, field, matched, score, verdict)

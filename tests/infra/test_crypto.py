@@ -136,6 +136,7 @@ def _production(keys: dict[str, SecretStr], current: str) -> Settings:
         _env_file=None,
         environment=Environment.PRODUCTION,
         token_secret=SecretStr("a secret of some length"),
+        fingerprint_key=SecretStr("another secret of some length"),
         signing_key_file="/etc/aurum/key.pem",
         field_keys=keys,
         field_key_id=current,
@@ -168,6 +169,7 @@ def test_production_refuses_to_have_no_key_of_its_own() -> None:
             _env_file=None,
             environment=Environment.PRODUCTION,
             token_secret=SecretStr("a secret of some length"),
+            fingerprint_key=SecretStr("another secret of some length"),
             signing_key_file="/etc/aurum/key.pem",
         )
 

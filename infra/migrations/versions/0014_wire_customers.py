@@ -19,4 +19,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Nothing yet."""
+    op.execute("DROP INDEX wire_transfers_recipient")
+    op.execute("DROP TABLE beneficiaries")
