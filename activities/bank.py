@@ -1,11 +1,14 @@
-"""Reading what the bank writes: each file once, matched to its wire, kept for ever; what is unclear goes to a person.
+"""Reading what the bank writes: each file once, matched to its order, kept for ever; what is unclear goes to a person.
 
-The reader records and wakes. It moves no wire and no money: the wire's own process does, from the rows.
+The reader records and wakes. It moves no order and no money: the process of the wire or of the payment does, from the
+rows.
 """
 
 import contextlib
 import hashlib
+from dataclasses import dataclass
 from typing import Any, Final
+from uuid import UUID
 
 import structlog
 from sqlalchemy import text
@@ -16,17 +19,19 @@ from infra.database import transaction
 from infra.providers.bank import BankChannel, UnreadableMessage, read_answers
 from models.bank import AnswerKind, BankAnswer, ParsedMessage
 from models.money import written
-from models.tables import wires
+from models.payments import ENDED as ENDED_PAYMENTS
+from models.payments import PaymentStart
+from models.tables import payments, wires
 from models.tables.outbox import enqueue
-from models.tables.wires import Wire
-from models.wires import ENDED, WireStatus
+from models.wires import ENDED as ENDED_WIRES
+from models.wires import WireStart
 
 log = structlog.get_logger(__name__)
 
-# The bank saw the message id before: we know, the order has been given once. It refuses the copy, not the wire.
+# The bank saw the message id before: we know, the order has been given once. It refuses the copy, not the order.
 _DUPLICATE: Final = "DUPL"
 # Answers that have to belong to an order of ours. The others repeat or concern what reconciliation looks at.
-_NEEDS_A_WIRE: Final = frozenset(
+_NEEDS_AN_ORDER: Final = frozenset(
     {
         AnswerKind.ACCEPTED,
         AnswerKind.REJECTED,
@@ -37,6 +42,16 @@ _NEEDS_A_WIRE: Final = frozenset(
         AnswerKind.TAKEN_BACK,
     }
 )
+
+
+@dataclass(frozen=True)
+class _Order:
+    """What an answer is about: a wire or a payment, its row locked."""
+
+    kind: str  # wire, payment: the name of its process, of its column, and what its process's id begins with
+    id: UUID
+    ended: bool
+    start: WireStart | PaymentStart
 
 
 class BankInbox:
@@ -88,18 +103,18 @@ class BankInbox:
 
     async def _record(self, session: AsyncSession, message_id: Any, parsed: ParsedMessage) -> list[str]:
         unmatched: list[str] = []
-        woken: dict[str, Wire] = {}
+        woken: dict[UUID, _Order] = {}
         for position, answer in enumerate(parsed.answers):
-            if answer.kind not in _NEEDS_A_WIRE:
+            if answer.kind not in _NEEDS_AN_ORDER:
                 continue
-            wire = await _wire_of(session, answer)
-            if wire is None:
+            order = await _order_of(session, answer)
+            if order is None:
                 unmatched.append(answer.end_to_end_id or answer.uetr or answer.original_message_id or f"#{position}")
                 continue
-            await _answer(session, message_id, position, wire, answer)
-            woken[str(wire.id)] = wire
-        for wire in woken.values():
-            await _wake(session, wire, message_id)
+            await _answer(session, message_id, position, order, answer)
+            woken[order.id] = order
+        for order in woken.values():
+            await _wake(session, order, message_id)
         return unmatched
 
     async def _keep_unreadable(self, name: str, content: bytes, reason: str) -> None:
@@ -117,16 +132,16 @@ class BankInbox:
         log.warning("bank.unreadable", file=name, reason=reason)
 
 
-async def _wake(session: AsyncSession, wire: Wire, message_id: Any) -> None:
-    # The row is locked: either the wire's process will still look at its answers, or it has ended, and this message
+async def _wake(session: AsyncSession, order: _Order, message_id: Any) -> None:
+    # The row is locked: either the order's process will still look at its answers, or it has ended, and this message
     # gets a process of its own.
-    ended = WireStatus(wire.status) in ENDED
+    workflow = f"{order.kind}-late-answer" if order.ended else order.kind
     await enqueue(
         session,
-        workflow="wire-late-answer" if ended else "wire",
-        workflow_id=f"wire-late-answer/{wire.id}/{message_id}" if ended else f"wire/{wire.id}",
-        argument=wire.start.model_dump(mode="json"),
-        summary=written(wire.amount_minor, wire.currency),
+        workflow=workflow,
+        workflow_id=f"{workflow}/{order.id}/{message_id}" if order.ended else f"{workflow}/{order.id}",
+        argument=order.start.model_dump(mode="json"),
+        summary=written(order.start.amount_minor, order.start.currency),
     )
 
 
@@ -157,12 +172,17 @@ async def _was_read(session: AsyncSession, content: bytes) -> bool:
     return bool(status.scalar_one() == "read")
 
 
-async def _wire_of(session: AsyncSession, answer: BankAnswer) -> Wire | None:
-    """The wire that an answer is about, by UETR, end-to-end id, or the id of our message; its row locked."""
-    row = await session.execute(
+async def _order_of(session: AsyncSession, answer: BankAnswer) -> _Order | None:
+    """The order that an answer is about, by UETR, end-to-end id, or the id of our message; its row locked."""
+    rows = await session.execute(
         text(
-            "SELECT w.id FROM wire_transfers w WHERE w.uetr = cast(:uetr AS uuid) OR w.end_to_end_id = :end_to_end_id"
-            " UNION SELECT m.wire_id FROM bank_messages m WHERE m.direction = 'outbound' AND m.message_id = :message_id"
+            "SELECT 'wire' AS kind, w.id FROM wire_transfers w"
+            "   WHERE w.uetr = cast(:uetr AS uuid) OR w.end_to_end_id = :end_to_end_id"
+            " UNION SELECT 'payment', p.id FROM payments p"
+            "   WHERE p.uetr = cast(:uetr AS uuid) OR p.end_to_end_id = :end_to_end_id"
+            " UNION SELECT CASE WHEN m.wire_id IS NULL THEN 'payment' ELSE 'wire' END,"
+            "   coalesce(m.wire_id, m.payment_id) FROM bank_messages m"
+            "   WHERE m.direction = 'outbound' AND m.message_id = :message_id"
             "   AND cast(:uetr AS uuid) IS NULL AND cast(:end_to_end_id AS text) IS NULL"
         ),
         {
@@ -171,23 +191,31 @@ async def _wire_of(session: AsyncSession, answer: BankAnswer) -> Wire | None:
             "message_id": answer.original_message_id,
         },
     )
-    found = row.scalars().all()
-    # Two wires for one answer: the references contradict each other, and a person has to look.
-    return await wires.locked(session, found[0]) if len(found) == 1 else None
+    found = rows.all()
+    if len(found) != 1:
+        # Two orders for one answer: the references contradict each other, and a person has to look.
+        return None
+    kind, order_id = found[0]
+    if kind == "payment":
+        payment = await payments.locked(session, order_id)
+        return _Order(kind, payment.id, payment.status in ENDED_PAYMENTS, payment.start)
+    wire = await wires.locked(session, order_id)
+    return _Order(kind, wire.id, wire.status in ENDED_WIRES, wire.start)
 
 
-async def _answer(session: AsyncSession, message_id: Any, position: int, wire: Wire, answer: BankAnswer) -> None:
+async def _answer(session: AsyncSession, message_id: Any, position: int, order: _Order, answer: BankAnswer) -> None:
     duplicate = answer.kind is AnswerKind.REJECTED and answer.reason_code == _DUPLICATE
     await session.execute(
         text(
-            "INSERT INTO bank_answers (message_id, position, wire_id, kind, reason_code, reason_text, amount_minor,"
-            " currency, booked_on) VALUES (:message_id, :position, :wire_id, :kind, :reason_code, :reason_text,"
-            " :amount_minor, :currency, :booked_on)"
+            "INSERT INTO bank_answers (message_id, position, wire_id, payment_id, kind, reason_code, reason_text,"
+            " amount_minor, currency, booked_on) VALUES (:message_id, :position, :wire_id, :payment_id, :kind,"
+            " :reason_code, :reason_text, :amount_minor, :currency, :booked_on)"
         ),
         {
             "message_id": message_id,
             "position": position,
-            "wire_id": wire.id,
+            "wire_id": order.id if order.kind == "wire" else None,
+            "payment_id": order.id if order.kind == "payment" else None,
             "kind": AnswerKind.PENDING if duplicate else answer.kind,
             "reason_code": answer.reason_code,
             "reason_text": answer.reason_text,

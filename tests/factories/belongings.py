@@ -42,6 +42,20 @@ _ROWS = """
         VALUES (CAST(:wire AS uuid), :customer, :officer, 'approve', false, sha256('w'));
     INSERT INTO wire_hits (wire_id, entry_id, list_version, field, matched, score, verdict)
         VALUES (CAST(:wire AS uuid), 'AD-1', '1', 'recipient_name', 'Viktor', 0.9, 'fuzzy');
+    INSERT INTO standing_orders (id, user_id, sender_account_id, rail, amount_minor, currency, exponent, recipient_name,
+            recipient_account_number, recipient_account_type, recipient_is_company, category, frequency,
+            non_banking_day, first_on)
+        SELECT '00000000-0000-7000-8000-000000000001', user_id, id, 'sepa', 100, 'EUR', 2, 'Nina Landlady',
+            'DE89370400440532013000', 'checking', false, 'housing', 'monthly', 'next', '2026-12-01'
+        FROM accounts WHERE user_id = :customer AND currency = 'EUR';
+    INSERT INTO payments (id, user_id, sender_account_id, standing_order_id, number, status, rail, amount_minor,
+            fee_minor, currency, exponent, recipient_name, recipient_account_number, recipient_account_type,
+            recipient_is_company, category, due_on, end_to_end_id, uetr)
+        SELECT '00000000-0000-7000-8000-000000000002', user_id, sender_account_id, id, 1, 'scheduled', rail,
+            amount_minor, 0, currency, exponent, recipient_name, recipient_account_number, recipient_account_type,
+            recipient_is_company, category, first_on, 'P1', gen_random_uuid() FROM standing_orders;
+    INSERT INTO payment_events (payment_id, event, status, actor, actor_id)
+        SELECT id, 'ordered', status, 'customer', user_id FROM payments;
     INSERT INTO bank_messages (wire_id, direction, message_type, file_name, sha256, content, status)
         VALUES (CAST(:wire AS uuid), 'inbound', 'pacs.002', 'a.xml', sha256('m'), 'x', 'read');
     INSERT INTO bank_answers (message_id, position, wire_id, kind)

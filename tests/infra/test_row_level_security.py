@@ -22,7 +22,10 @@ from tests.factories.belongings import belongings
 from tests.factories.wires import person
 
 # Columns by which a row belongs to somebody.
-OWNING: Final = r"^(user|account|wire|owner|maker|officer|session|actor|customer|(sender|from|to)_account)_id$"
+OWNING: Final = (
+    r"^(user|account|wire|payment|standing_order|owner|maker|officer|session|actor|customer"
+    r"|(sender|from|to)_account)_id$"
+)
 # What signing in needs to see of everybody, before it knows who somebody is.
 OF_SIGNING_IN: Final = {
     "users",

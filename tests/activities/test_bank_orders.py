@@ -1,0 +1,105 @@
+"""Whose order an answer of the bank is about: a wire's or a payment's, by each reference that a message may carry."""
+
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+from uuid_utils.compat import uuid7
+
+from activities.bank import BankInbox
+from infra.database import transaction
+from infra.providers.bank import FolderChannel
+from models.payments import end_to_end_id
+from models.tables.payments import Payment
+from tests.factories.bank import customer_report, interbank_report
+from tests.factories.wires import People, ordered, people
+
+ACCEPTED = "<TxSts>ACCP</TxSts>"
+
+
+@pytest.fixture
+async def everybody(owner_engine: AsyncEngine) -> People:
+    return await people(owner_engine)
+
+
+async def scheduled(engine: AsyncEngine, everybody: People) -> UUID:
+    payment_id = uuid7()
+    async with transaction(engine) as session:
+        session.add(
+            Payment(
+                id=payment_id,
+                user_id=everybody.customer,
+                sender_account_id=everybody.eur_account,
+                status="scheduled",
+                rail="sepa",
+                amount_minor=100,
+                fee_minor=0,
+                currency="EUR",
+                exponent=2,
+                recipient_name="Nina Landlady",
+                recipient_account_number="DE89370400440532013000",
+                recipient_account_type="checking",
+                recipient_is_company=False,
+                category="housing",
+                end_to_end_id=end_to_end_id(payment_id),
+                uetr=uuid4(),
+            )
+        )
+        await session.flush()
+        await session.execute(
+            text(
+                "INSERT INTO bank_messages (payment_id, direction, message_type, message_id, file_name, sha256,"
+                " content, status) VALUES (:id, 'outbound', 'pain.001', 'OURS-1', 'a.xml', sha256('a'), 'a', 'sent')"
+            ),
+            {"id": payment_id},
+        )
+    return payment_id
+
+
+@pytest.mark.parametrize("by", ["uetr", "end_to_end_id", "message_id"])
+async def test_an_answer_finds_its_payment(
+    owner_engine: AsyncEngine, worker_engine: AsyncEngine, everybody: People, tmp_path: Path, by: str
+) -> None:
+    payment_id = await scheduled(owner_engine, everybody)
+    async with transaction(owner_engine) as session:
+        payment = await session.get_one(Payment, payment_id)
+    content = {
+        "uetr": interbank_report(f"<OrgnlUETR>{payment.uetr}</OrgnlUETR>{ACCEPTED}"),
+        "end_to_end_id": interbank_report(f"<OrgnlEndToEndId>{payment.end_to_end_id}</OrgnlEndToEndId>{ACCEPTED}"),
+        "message_id": customer_report(
+            "<OrgnlGrpInfAndSts><OrgnlMsgId>OURS-1</OrgnlMsgId><OrgnlMsgNmId>pain.001.001.09</OrgnlMsgNmId>"
+            "<GrpSts>RJCT</GrpSts></OrgnlGrpInfAndSts>"
+        ),
+    }[by]
+
+    await _read(worker_engine, tmp_path, content)
+
+    async with transaction(owner_engine) as session:
+        answered = (await session.execute(text("SELECT wire_id, payment_id FROM bank_answers"))).one()
+        woken = (await session.execute(text("SELECT workflow, workflow_id FROM outbox"))).one()
+    assert answered == (None, payment_id)
+    assert woken == ("payment", f"payment/{payment_id}")
+
+
+async def test_references_of_two_orders_are_for_a_person(
+    owner_engine: AsyncEngine, api_engine: AsyncEngine, worker_engine: AsyncEngine, everybody: People, tmp_path: Path
+) -> None:
+    payment_id = await scheduled(owner_engine, everybody)
+    wire = await ordered(api_engine, everybody)
+    said = f"<OrgnlEndToEndId>{end_to_end_id(payment_id)}</OrgnlEndToEndId><OrgnlUETR>{wire.uetr}</OrgnlUETR>"
+
+    await _read(worker_engine, tmp_path, interbank_report(said + ACCEPTED))
+
+    async with transaction(owner_engine) as session:
+        assert (await session.execute(text("SELECT count(*) FROM bank_answers"))).scalar_one() == 0
+        status = await session.execute(text("SELECT status FROM bank_messages WHERE direction = 'inbound'"))
+    assert status.scalars().all() == ["quarantined"]
+
+
+async def _read(worker: AsyncEngine, folder: Path, content: bytes) -> None:
+    inbox = folder / "inbox"
+    inbox.mkdir()
+    (inbox / "answer.xml").write_bytes(content)
+    assert await BankInbox(worker, FolderChannel(folder / "outbox", inbox)).read_waiting() == 1
