@@ -1,11 +1,15 @@
 """The way from the API to Temporal, made when it is first needed: the API starts and serves without it."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
 
 from infra.settings import Settings
 from infra.temporal import connect
+from models.errors import NotFound, Unavailable
 
 
 class TemporalLink:
@@ -22,6 +26,19 @@ class TemporalLink:
             if self._client is None:
                 self._client = await connect(self._settings)
             return self._client
+
+    @asynccontextmanager
+    async def asked(self, what: str) -> AsyncIterator[Client]:
+        """A client for an operator's question about `what`. Raises `NotFound` where the server does not know it, and
+        `Unavailable` when it does not answer."""
+        try:
+            yield await self.client()
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                raise NotFound(f"Temporal knows no such {what}") from None
+            raise Unavailable(f"Temporal does not answer: {error.status.name.lower()}") from error
+        except (RuntimeError, OSError) as error:
+            raise Unavailable("Temporal does not answer") from error
 
     async def check(self) -> None:
         """Raises when Temporal does not answer."""

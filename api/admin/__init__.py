@@ -2,6 +2,7 @@
 
 from api.admin import ledger as ledger
 from api.admin import people as people
+from api.admin import schedules as schedules
 from api.admin.audit import router
 
 __all__ = ["router"]
