@@ -6,9 +6,9 @@ tried it. Handlers add what they know with `note`; they never write the log them
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from fastapi import Request
@@ -21,6 +21,7 @@ from models.tables.audit import AuditEntry, append
 
 CHANGING: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _ATTEMPT: Final = "attempt"
+E = TypeVar("E", bound=Callable[..., Any])
 
 
 @dataclass(slots=True)
@@ -40,6 +41,7 @@ class Attempt:
     old_values: dict[str, Any] = field(default_factory=dict)
     new_values: dict[str, Any] = field(default_factory=dict)
     code: str | None = None
+    discloses: bool = False
     recorded: bool = False
 
     @property
@@ -49,8 +51,8 @@ class Attempt:
 
     @property
     def audited(self) -> bool:
-        """Whether it belongs in the log: it was to change something, and what is known."""
-        return self.action is not None and self.method in CHANGING
+        """Whether it belongs in the log: it was to change something, or to hand something out, and what is known."""
+        return self.action is not None and (self.method in CHANGING or self.discloses)
 
     def entry(self, outcome: Outcome) -> AuditEntry:
         """Its line in the log."""
@@ -70,6 +72,13 @@ class Attempt:
             outcome=outcome,
             code=self.code,
         )
+
+
+def disclosing(endpoint: E) -> E:
+    """Marks an operation that only reads, and of which the bank has to know who read it: each call is audited as a
+    change is, refused ones too."""
+    endpoint.discloses = True  # type: ignore[attr-defined] # a mark, which `api.routing` looks for
+    return endpoint
 
 
 def begin(scope: Scope, attempt: Attempt) -> None:

@@ -4,6 +4,7 @@
 - read their body as JSON without floats, and refuse it before anything else is done (413, 415, 422);
 - run in one transaction, which `api.deps.Db` opens on first use. It is committed when the handler has returned and
   its audit line is written, so a commit that fails is an error answer and never a lost one; an error rolls it back;
+- are audited where they change something, or where `audit.disclosing` says that they hand something out;
 - replay the first answer to an idempotency key (`api.idempotency`);
 - may return a pydantic model, which is written with exact decimals (`api.answers`);
 - nudge the outbox dispatcher after the commit, if something was enqueued.
@@ -71,10 +72,12 @@ class Route(APIRoute):
         """The handler of FastAPI, inside a transaction."""
         carry_out = super().get_route_handler()
         action = f"{self.tags[0]}.{self.name}" if self.tags else self.name
+        discloses = getattr(self.endpoint, "discloses", False)
 
         async def handle(received: Request) -> Response:
             request = JsonRequest(received.scope, received.receive)
-            audit.attempt_of(request).action = action
+            attempt = audit.attempt_of(request)
+            attempt.action, attempt.discloses = action, discloses
             if self._takes_json:
                 await _check_body(request)
             return await _in_one_transaction(request, carry_out)
