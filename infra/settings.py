@@ -56,6 +56,20 @@ class EmailKind(StrEnum):
     SENDGRID = "sendgrid"
 
 
+class StoreKind(StrEnum):
+    """Where documents are kept: a folder, or a bucket of S3."""
+
+    FOLDER = "folder"
+    S3 = "s3"
+
+
+class ScannerKind(StrEnum):
+    """Who looks for malicious content in uploads: nobody, which production refuses, or ClamAV."""
+
+    NONE = "none"
+    CLAMAV = "clamav"
+
+
 class Settings(BaseSettings):
     """The settings of one process. Unknown `AURUM_` variables in `.env` are an error, so typing errors show."""
 
@@ -138,6 +152,22 @@ class Settings(BaseSettings):
     mail_from: str = "Aurum <no-reply@aurum.example>"
     public_url: str = "http://127.0.0.1:8000"
 
+    # Documents of customers. Credentials of S3 are found as every AWS program finds them.
+    store_provider: StoreKind = StoreKind.FOLDER
+    store_dir: Path = Path(".local/store")
+    s3_bucket: str = ""
+    s3_region: str = "eu-central-1"
+    s3_endpoint_url: str | None = None
+    s3_kms_key: str | None = None
+    scanner: ScannerKind = ScannerKind.NONE
+    # host:port, or the path of a local socket.
+    clamav_address: str = "127.0.0.1:3310"
+    # Years after the end of the relationship, or after a newer document took its place: at least five (Directive (EU)
+    # 2015/849, article 40), and at most ten.
+    document_retention_years: int = Field(default=5, ge=5, le=10)
+    # Uploads that one process of the API takes at the same moment; more are asked to come back.
+    uploads_at_once: int = Field(default=4, ge=1, le=64)
+
     # Wire desk. Durations are business time when bank_hours is `calendar`.
     wire_tiers: tuple[Tier, ...] = TIERS
     wire_sla_seconds: int = Field(default=2 * 3600, ge=1)
@@ -192,6 +222,13 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _s3_has_a_bucket(self) -> Self:
+        if self.store_provider is StoreKind.S3 and not self.s3_bucket:
+            msg = "AURUM_S3_BUCKET is needed where AURUM_STORE_PROVIDER is s3"
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
     def _production_refuses_development_secrets(self) -> Self:
         if self.environment is Environment.PRODUCTION:
             if self.token_secret.get_secret_value() == DEVELOPMENT_SECRET:
@@ -202,6 +239,9 @@ class Settings(BaseSettings):
                 raise ValueError(msg)
             if self.signing_key_file is None:
                 msg = "AURUM_SIGNING_KEY_FILE is needed in production: a PEM file with an Ed25519 private key"
+                raise ValueError(msg)
+            if self.scanner is ScannerKind.NONE:
+                msg = "AURUM_SCANNER is needed in production: clamav, or uploads would be served unscanned"
                 raise ValueError(msg)
         return self
 

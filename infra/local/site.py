@@ -108,6 +108,7 @@ class Site:
             "AURUM_BANK_INBOX": str(self.folder.bank_inbox),
             "AURUM_NOSTRO_ACCOUNTS": json.dumps(NOSTRO_ACCOUNTS),
             "AURUM_MAIL_DIR": str(self.folder.root / "mail"),
+            "AURUM_STORE_DIR": str(self.folder.root / "store"),
             "AURUM_AUDIT_ANCHOR_FILE": str(self.folder.root / "audit" / "heads.jsonl"),
             "AURUM_PUBLIC_URL": self.api_url,
             "AURUM_WORKER_READY_FILE": str(self.worker_ready_file),

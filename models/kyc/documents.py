@@ -16,7 +16,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
-from models.errors import Conflict, RuleRefused
+from models.errors import Conflict, RuleRefused, Unavailable
 
 # Bytes of a file, exactly (contract §6).
 MOST_BYTES: Final = 10 * 1024 * 1024
@@ -168,6 +168,13 @@ class ContentGone(Conflict):
 
     code = "content_gone"
     title = "Content was destroyed"
+
+
+class ContentUnreadable(Unavailable):
+    """The object is missing or damaged. The row stands, and operations have to look."""
+
+    code = "content_unreadable"
+    title = "Content cannot be read"
 
 
 def check_expiry(document_type: DocumentType, expires_at: date | None, today: date) -> None:

@@ -27,7 +27,7 @@ from infra.crypto import (
 from infra.database import Principal, transaction
 from infra.field_rotation import rotate
 from infra.local.postgres import binaries
-from infra.settings import DEVELOPMENT_FIELD_KEY, Environment, Settings
+from infra.settings import DEVELOPMENT_FIELD_KEY, Environment, ScannerKind, Settings
 from tests.databases import Database
 from tests.factories.sealed import fresh_key, sealed_values, store_seed, store_tax_id
 from tests.factories.users import Person, add_customer
@@ -140,6 +140,7 @@ def _production(keys: dict[str, SecretStr], current: str) -> Settings:
         signing_key_file="/etc/aurum/key.pem",
         field_keys=keys,
         field_key_id=current,
+        scanner=ScannerKind.CLAMAV,
     )
 
 

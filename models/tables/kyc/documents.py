@@ -75,11 +75,11 @@ class Document(SQLModel, table=True):
     deleted_at: datetime | None = Field(default=None, sa_type=_MOMENT)
     content_destroyed_at: datetime | None = Field(default=None, sa_type=_MOMENT)
 
-    def check_readable(self) -> None:
-        """Raises `ContentGone`, and `DocumentNotScanned` where the scanner has not passed it."""
+    def check_readable(self, *, unscanned: bool = False) -> None:
+        """Raises `ContentGone`, and `DocumentNotScanned` where the scanner has not passed it, unless `unscanned`."""
         if self.key_sealed is None:
             raise ContentGone("the content of this document was destroyed")
-        if self.scan_status not in SCAN_PASSED:
+        if not unscanned and self.scan_status not in SCAN_PASSED:
             raise DocumentNotScanned(f"the scan of this document is {self.scan_status}", scan_status=self.scan_status)
 
 
