@@ -23,13 +23,13 @@ def site(tmp_path: Path) -> Site:
 
 def test_the_example_names_every_setting_in_order() -> None:
     example = (REPOSITORY / ".env.example").read_text(encoding="utf-8")
-    named = re.findall(r"^#(AURUM_[A-Z_]+)=", example, flags=re.MULTILINE)
+    named = re.findall(r"^#(AURUM_[A-Z0-9_]+)=", example, flags=re.MULTILINE)
     assert named == [f"AURUM_{name.upper()}" for name in Settings.model_fields]
 
 
 def test_the_example_uncommented_is_the_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     example = (REPOSITORY / ".env.example").read_text(encoding="utf-8")
-    lines = re.findall(r"^#(AURUM_[A-Z_]+=.+)$", example, flags=re.MULTILINE)
+    lines = re.findall(r"^#(AURUM_[A-Z0-9_]+=.+)$", example, flags=re.MULTILINE)
     env_file = tmp_path / "env"
     env_file.write_text("\n".join(lines), encoding="utf-8")
     monkeypatch.chdir(tmp_path)
