@@ -8,10 +8,12 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 from temporalio.service import RPCError
@@ -20,18 +22,21 @@ from temporalio.worker import Interceptor, Worker
 from activities.audit import AuditSteps
 from activities.auth import AuthSteps
 from activities.bank import BankInbox
+from activities.calendars import CalendarSteps
 from activities.ledger import LedgerSteps
 from activities.notifications import NotificationSteps
 from activities.wires import ApprovalSteps, PaymentSteps, SettlementSteps, WireDesk
 from infra import schedules, temporal
 from infra.crypto import Keyring
-from infra.database import connect
+from infra.database import connect, transaction
 from infra.outbox import Dispatcher, relay
 from infra.providers.bank import FolderChannel
 from infra.providers.email import EmailProvider, FolderEmail, SendGridEmail
 from infra.settings import EmailKind, Settings, settings
+from models.tables import calendars
 from workflows.audit import AuditSealWorkflow
 from workflows.auth import SessionCleanupWorkflow
+from workflows.calendars import CalendarTopUpWorkflow
 from workflows.ledger import LedgerProofWorkflow, LedgerRollupWorkflow
 from workflows.notifications import NotificationWorkflow
 from workflows.wires import WireLateAnswerWorkflow, WireWorkflow
@@ -44,6 +49,7 @@ WORKFLOWS: Sequence[type] = (
     NotificationWorkflow,
     SessionCleanupWorkflow,
     AuditSealWorkflow,
+    CalendarTopUpWorkflow,
     LedgerProofWorkflow,
     LedgerRollupWorkflow,
 )
@@ -85,6 +91,7 @@ def assemble(config: Settings, engine: AsyncEngine) -> Parts:
             auditing.anchor,
             books.prove,
             books.roll_up,
+            CalendarSteps(engine).top_up,
         ),
     )
 
@@ -122,6 +129,19 @@ async def _keep_schedules(client: Client, task_queue: str) -> None:
             await asyncio.sleep(5)
 
 
+async def _fill_calendars(engine: AsyncEngine) -> None:
+    # Not left to the schedule: a bank that opens today needs to know today's holidays.
+    while True:
+        try:
+            async with transaction(engine) as session:
+                await calendars.top_up(session, datetime.now(UTC).date())
+        except SQLAlchemyError as error:
+            log.warning("calendars.not_filled", kind=type(error).__name__)
+            await asyncio.sleep(5)
+        else:
+            return
+
+
 async def _until_stopped() -> None:
     stopped = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
@@ -148,6 +168,7 @@ async def run(
     loops = [
         asyncio.create_task(relay(dispatcher, seconds=config.relay_seconds)),
         asyncio.create_task(_keep_schedules(client, config.task_queue)),
+        asyncio.create_task(_fill_calendars(engine)),
         asyncio.create_task(_read_inbox(parts.inbox, dispatcher, config.bank_poll_seconds)),
     ]
     try:

@@ -73,6 +73,18 @@ SCHEDULES: Final[dict[str, Upkeep]] = {
         catch_up=timedelta(minutes=1),
         timeout=timedelta(minutes=10),
     ),
+    "calendar-top-up": Upkeep(
+        workflow="calendar-top-up",
+        why="Bank holidays and hours of the years ahead are filled in, daily.",
+        spec=ScheduleSpec(
+            calendars=[ScheduleCalendarSpec(hour=[ScheduleRange(1)])],
+            jitter=timedelta(minutes=5),
+            time_zone_name="UTC",
+        ),
+        # Each run fills whatever is missing, and years are known ahead.
+        catch_up=timedelta(hours=1),
+        timeout=timedelta(minutes=10),
+    ),
     "ledger-proof": Upkeep(
         workflow="ledger-proof",
         why="Every rule of the ledger is proven, daily; on a breach posting is suspended.",

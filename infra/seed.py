@@ -6,13 +6,11 @@ account by entries of the ledger, never by a balance set by hand.
 
 import asyncio
 import json
-from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
-import holidays
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -24,6 +22,7 @@ from models.accounts import AccountType
 from models.ledger import Entry, InternalPurpose, credit, debit
 from models.money import to_minor
 from models.tables.accounts import Account, accounts_of, open_account
+from models.tables.calendars import top_up
 from models.tables.factors import enable_factor, prepare_factor
 from models.tables.ledger import internal_account, post_one
 from models.tables.users import find_user
@@ -31,12 +30,8 @@ from models.tables.users import find_user
 DATA: Final = Path(__file__).parent / "seed_data"
 CURRENCIES: Final = ("USD", "EUR", "GBP")
 NOSTRO_FUNDS: Final = "100000000.00"
-# How many years the calendars speak of, before and after this one.
-YEARS_BEFORE: Final = 1
-YEARS_AFTER: Final = 3
 # One seed at a time, whichever processes start together.
 _LOCK: Final = text("SELECT pg_advisory_xact_lock(7203001)")
-_SUNDAY: Final = 6
 
 
 def seed(owner_url: str, keyring: Keyring | None = None) -> list[dict[str, Any]]:
@@ -57,7 +52,7 @@ async def _seed(owner_url: str, keyring: Keyring) -> list[dict[str, Any]]:
     try:
         async with transaction(engine) as session:
             await session.execute(_LOCK)
-            await _add_calendars(session, datetime.now(UTC).year)
+            await top_up(session, datetime.now(UTC).date())
             await _add_sanctions(session)
             for currency in CURRENCIES:
                 await _add_internal_accounts(session, currency)
@@ -151,36 +146,6 @@ async def _add_internal_accounts(session: AsyncSession, currency: str) -> None:
             description="Opening funds at the correspondent",
         ),
     )
-
-
-async def _add_calendars(session: AsyncSession, year: int) -> None:
-    years = range(year - YEARS_BEFORE, year + YEARS_AFTER + 1)
-    days = [
-        {"calendar": calendar, "day": day, "name": name}
-        for calendar, found in (("USD", _fed(years)), ("EUR", _target(years)), ("GBP", _britain(years)))
-        for day, name in found
-    ]
-    await session.execute(
-        text("INSERT INTO calendar_days (calendar, day, name) VALUES (:calendar, :day, :name) ON CONFLICT DO NOTHING"),
-        days,
-    )
-
-
-def _fed(years: range) -> Iterator[tuple[date, str]]:
-    """Days on which Fedwire is closed: a holiday on a Sunday moves to Monday, one on a Saturday does not move."""
-    for day, name in holidays.country_holidays("US", years=years, observed=False).items():
-        moved = day + timedelta(days=1) if day.weekday() == _SUNDAY else day
-        yield moved, name
-
-
-def _target(years: range) -> Iterator[tuple[date, str]]:
-    """Closing days of T2."""
-    yield from holidays.financial_holidays("XECB", years=years).items()
-
-
-def _britain(years: range) -> Iterator[tuple[date, str]]:
-    """Bank holidays in England, on which CHAPS is closed."""
-    yield from holidays.country_holidays("GB", subdiv="ENG", years=years).items()
 
 
 async def _add_sanctions(session: AsyncSession) -> None:

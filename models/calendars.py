@@ -4,11 +4,13 @@ Pure arithmetic over days that somebody else looked up (`calendar_days`); nothin
 local wall time, so a day of a clock change is as long as it is, and results are UTC.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final, Protocol
 from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict
 
 SATURDAY: Final = 5
 # No desk is closed for longer; past it the calendar's data is wrong, and a loop would hide that.
@@ -30,6 +32,30 @@ class Hours(Protocol):
     def opening(self, day: date) -> datetime:
         """The opening of `day`, or of the next business day after it."""
 
+    def cut_off(self, at: datetime) -> datetime | None:
+        """The first moment that is too late for the window of `at`, or of the next one; None where none ends."""
+
+
+@dataclass(frozen=True)
+class Release:
+    """When an order leaves, if it may leave from some moment on: not before `at`. `cut_off` is the first moment that
+    is too late for `value_date`; what comes then leaves on the next good day. None where nothing ever closes."""
+
+    at: datetime
+    value_date: date
+    cut_off: datetime | None
+
+
+def release(hours: Hours, at: datetime, execution_date: date | None = None) -> Release:
+    """When an order that is free to leave at `at` does, and the day on which it counts (reference/banking.md §6.5).
+
+    The value date is the day of the release: a wire settles the day it leaves. So an approval after the cut-off rolls
+    the value date with it, and an execution date on a closed day means the next good day.
+    """
+    waits = execution_date is not None and hours.business_day(at) < execution_date
+    leaves = hours.opening(execution_date) if waits and execution_date else hours.next_open(at)
+    return Release(at=leaves, value_date=hours.business_day(leaves), cut_off=hours.cut_off(leaves))
+
 
 @dataclass(frozen=True)
 class AlwaysOpen:
@@ -47,10 +73,14 @@ class AlwaysOpen:
     def opening(self, day: date) -> datetime:
         return datetime.combine(day, time(), UTC)
 
+    def cut_off(self, at: datetime) -> datetime | None:  # noqa: ARG002 # whenever it is, nothing closes
+        return None
+
 
 @dataclass(frozen=True)
 class BusinessHours:
-    """Open from `opens` to `closes` local time on Monday to Friday, except on `closed_days`.
+    """Open from `opens` to `closes` local time on Monday to Friday, except on `closed_days`. On the days of
+    `early_closes` it ends at that time, if that is earlier. The closing moment itself is too late.
 
     `known_until`: the last day that the data speaks of. Asking beyond it raises `LookupError`, since a forgotten
     holiday would promise what the bank cannot keep.
@@ -61,6 +91,15 @@ class BusinessHours:
     closes: time
     closed_days: frozenset[date] = field(default_factory=frozenset)
     known_until: date = date.max
+    early_closes: Mapping[date, time] = field(default_factory=dict)
+
+    def except_on(self, closed_days: Iterable[date], known_until: date) -> "BusinessHours":
+        """These hours, on days that are good in another calendar too: a payment that changes its currency."""
+        return replace(
+            self,
+            closed_days=self.closed_days.union(closed_days),
+            known_until=min(self.known_until, known_until),
+        )
 
     def is_business_day(self, day: date) -> bool:
         """Whether the desk works on `day`. Raises `LookupError` past the data."""
@@ -70,7 +109,8 @@ class BusinessHours:
 
     def _window(self, day: date) -> tuple[datetime, datetime]:
         start = datetime.combine(day, self.opens, self.zone).astimezone(UTC)
-        return start, datetime.combine(day, self.closes, self.zone).astimezone(UTC)
+        closes = min(self.closes, self.early_closes.get(day, self.closes))
+        return start, datetime.combine(day, closes, self.zone).astimezone(UTC)
 
     def _windows_from(self, at: datetime) -> Iterable[tuple[datetime, datetime]]:
         day = self.business_day(at)
@@ -79,7 +119,8 @@ class BusinessHours:
             if self.is_business_day(day):
                 idle = 0
                 start, end = self._window(day)
-                if at < end:
+                # A day that closes before it opens has no window.
+                if at < end and start < end:
                     yield max(start, at), end
             else:
                 idle += 1
@@ -101,15 +142,16 @@ class BusinessHours:
         return at.astimezone(self.zone).date()
 
     def opening(self, day: date) -> datetime:
-        return self.next_open(self._window(day)[0])
+        return self.next_open(datetime.combine(day, self.opens, self.zone).astimezone(UTC))
+
+    def cut_off(self, at: datetime) -> datetime | None:
+        return next(iter(self._windows_from(at)))[1]
 
 
-# Rail windows less the bank's own hour before the rail's customer cut-off (reference/banking.md §6.5): Fedwire closes
-# for customers at 18:45 New York, T2 at 17:00 Frankfurt, CHAPS at 17:40 London.
-RAILS: Final[dict[str, tuple[str, time, time]]] = {
-    "USD": ("America/New_York", time(8), time(17, 45)),
-    "EUR": ("Europe/Berlin", time(7), time(16)),
-    "GBP": ("Europe/London", time(6), time(16, 40)),
-}
-# The desk that approves wires sits with the EUR calendar.
-DESK: Final[tuple[str, str, time, time]] = ("EUR", "Europe/Amsterdam", time(8), time(18))
+class CalendarsFilled(BaseModel):
+    """The last day that each calendar knows, and the calendars whose last day is near."""
+
+    model_config = ConfigDict(frozen=True)
+
+    days_until: dict[str, date]
+    ending: tuple[str, ...] = ()

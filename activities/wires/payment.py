@@ -1,7 +1,7 @@
 """From the decision to the bank: the release window, the last screening, the order written exactly once."""
 
 import hashlib
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +14,7 @@ from infra.database import transaction
 from infra.providers.bank import build_pacs008, build_pain001
 from infra.settings import BankProfile
 from models.bank import Charges, Party, PaymentInstruction, PostalAddress, UnwritableMessage
-from models.calendars import Hours
+from models.calendars import release
 from models.tables import ledger, sanctions, wires
 from models.tables.wires import Wire
 from models.wires import ComplianceStatus, WireState, WireStatus, WireStep, order_references
@@ -39,9 +39,9 @@ class PaymentSteps:
             if wire.status != WireStatus.APPROVED:
                 return await wires.state(session, wire)
             hours = await self._desk.rail_hours(session, wire.currency)
-            opening = self._opening(hours, wire, step.at)
-            if opening > step.at:
-                return await wires.state(session, wire, look_again_at=opening)
+            leaving = release(hours, step.at, wire.execution_date)
+            if leaving.at > step.at:
+                return await wires.state(session, wire, look_again_at=leaving.at)
             if await self._found_something_new(session, wire):
                 wire.status, wire.compliance_status = WireStatus.BLOCKED, ComplianceStatus.HIT
                 wire.reason_code = "sanctions_hit_at_release"
@@ -55,13 +55,8 @@ class PaymentSteps:
                     subject="An approved wire is blocked: the sanctions lists have changed",
                 )
                 return await wires.state(session, wire)
-            await self._order(session, wire, step.at, hours)
+            await self._order(session, wire, step.at, leaving.value_date)
             return await wires.state(session, wire)
-
-    def _opening(self, hours: Hours, wire: Wire, at: datetime) -> datetime:
-        if wire.execution_date and hours.business_day(at) < wire.execution_date:
-            return hours.opening(wire.execution_date)
-        return hours.next_open(at)
 
     async def _found_something_new(self, session: AsyncSession, wire: Wire) -> bool:
         if await sanctions.version(session) == wire.list_version:
@@ -69,8 +64,8 @@ class PaymentSteps:
         known = {hit.entry_id for hit in await wires.hits(session, wire.id)}
         return any(hit.entry_id not in known for hit in await screened(session, wire))
 
-    async def _order(self, session: AsyncSession, wire: Wire, at: datetime, hours: Hours) -> None:
-        wire.value_date = hours.business_day(at)
+    async def _order(self, session: AsyncSession, wire: Wire, at: datetime, value_date: date) -> None:
+        wire.value_date = value_date
         try:
             instruction = await self._instruction(session, wire, at)
             swift = self._desk.profile is BankProfile.SWIFT

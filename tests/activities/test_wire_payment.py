@@ -1,14 +1,18 @@
 """The order to the bank in the profile of banks among banks, by the steps that write it in the other one."""
 
 import asyncio
+from datetime import date, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from lxml import etree
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from infra.database import transaction
-from infra.settings import BankProfile
+from infra.settings import BankHours, BankProfile
+from models.tables import calendars
+from models.wires import WireStep
 from tests.activities.test_wire_races import Bench
 from tests.factories import wires as make
 
@@ -33,3 +37,27 @@ async def test_a_wire_leaves_as_pacs008_in_the_swift_profile(
         message_type, stored, uetr = row.one()
     assert (message_type, bytes(stored)) == ("pacs.008.001.08", content)
     assert [element.text for element in etree.fromstring(content).iter("{*}UETR")] == [str(uetr)]
+
+
+async def test_an_approval_after_the_cut_off_rolls_to_the_next_value_date(
+    owner_engine: AsyncEngine, api_engine: AsyncEngine, worker_engine: AsyncEngine, tmp_path: Path
+) -> None:
+    bench = Bench(owner_engine, api_engine, worker_engine, tmp_path, bank_hours=BankHours.CALENDAR)
+    bench.people = await make.people(owner_engine)
+    wednesday = datetime(2026, 11, 25, 17, 45, tzinfo=ZoneInfo("America/New_York"))
+    async with transaction(worker_engine) as session:
+        await calendars.top_up(session, wednesday.date())
+    wire_id = await bench.awaiting()
+    await bench.approve(wire_id)
+    # Thursday is Thanksgiving.
+    opening = datetime(2026, 11, 27, 8, tzinfo=ZoneInfo("America/New_York"))
+    state = await bench.payment.release(WireStep(wire_id=wire_id, at=wednesday))
+    assert (state.status, state.look_again_at, state.value_date) == ("approved", opening, None)
+    async with transaction(owner_engine) as session:
+        await calendars.close_day(
+            session, "USD", opening.date(), name="Storm", closes=None, operator="olga", today=wednesday.date()
+        )
+    state = await bench.payment.release(WireStep(wire_id=wire_id, at=opening))
+    assert (state.status, state.look_again_at) == ("approved", opening + timedelta(days=3))
+    state = await bench.payment.release(WireStep(wire_id=wire_id, at=opening + timedelta(days=3)))
+    assert (state.status, state.value_date) == ("released", date(2026, 11, 30))

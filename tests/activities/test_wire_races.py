@@ -43,7 +43,8 @@ class Bench:
         self.owner, self.api = owner, api
         self.outbox = folder / "outbox"
         channel = FolderChannel(self.outbox, folder / "inbox")
-        settings = Settings(_env_file=None, bank_hours=BankHours.ALWAYS, nostro_accounts=NOSTRO, **settings_)
+        chosen = {"bank_hours": BankHours.ALWAYS, "nostro_accounts": NOSTRO, **settings_}
+        settings = Settings(_env_file=None, **chosen)
         desk = WireDesk.of(settings, worker, channel)
         self.approval, self.payment, self.settlement = ApprovalSteps(desk), PaymentSteps(desk), SettlementSteps(desk)
         self.people: make.People

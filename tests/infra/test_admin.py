@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from infra.crypto import Keyring, key_id_of
 from infra.database import transaction
 from infra.local.site import REPOSITORY
+from models.calendar_rules import special_days
+from models.tables import calendars
 from models.tables.ledger import post_one
 from tests.databases import Database
 from tests.factories import accounts as make
@@ -99,6 +102,30 @@ async def test_a_transfer_is_reversed_from_the_command_line(database: Database, 
     assert await _admin(database, *words) == (0, told, "")
     status, _, complaint = await _admin(database, "transaction-reverse", str(source), "--reason", "x")
     assert (status, complaint) == (1, "Not found: There is no such transaction\n")
+
+
+async def test_a_bank_day_is_closed_and_reopened_from_the_command_line(
+    database: Database, owner_engine: AsyncEngine
+) -> None:
+    today = datetime.now(UTC).date()
+    async with transaction(owner_engine) as session:
+        await calendars.top_up(session, today)
+    special = {one.day for one in special_days("USD", range(today.year, today.year + 2))}
+    day = str(next(one for n in range(20, 40) if (one := today + timedelta(days=n)) not in special))
+    words = ("calendar-close", "USD", day, "--reason", "storm")
+    assert await _admin(database, *words, "--at", "12:30") == (0, f"USD {day}: closed at 12:30.\n", "")
+    assert await _admin(database, *words) == (0, f"USD {day}: closed.\n", "")
+    _, told, _ = await _admin(database, "calendar-show", "USD", day[:4])
+    assert f"{day} " in told
+    assert "operator  storm" in told
+    assert "rule      Christmas Day" in told
+    taken_back = ("calendar-reopen", "USD", day, "--reason", "over")
+    assert await _admin(database, *taken_back) == (0, f"USD {day}: as the rule has it.\n", "")
+    assert await _admin(database, *taken_back) == (1, "", "Not found: that day is like any other\n")
+    assert (await _admin(database, *words, "--at", "noon"))[0] == 2
+    async with transaction(owner_engine) as session:
+        actions = await session.execute(text("SELECT action FROM audit_logs ORDER BY id"))
+        assert [row[0] for row in actions] == [*["calendars.close_day"] * 2, "calendars.reopen_day"]
 
 
 async def test_a_database_that_is_away_is_said_to_be(database: Database) -> None:

@@ -19,5 +19,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.execute("DROP TABLE bank_calendars")
+    op.execute("ALTER TABLE calendar_days DROP COLUMN closes, DROP COLUMN source, DROP COLUMN created_at")
     op.execute("DROP INDEX wire_transfers_recipient")
     op.execute("DROP TABLE beneficiaries")
