@@ -20,13 +20,15 @@ from api.pages import Page, PageQuery, page_of
 from api.routing import feature
 from models.accounts import AccountStatus, AccountType
 from models.auth import Role
-from models.errors import CustomerFrozen, Forbidden, KycRequired, NotFound, RuleRefused
+from models.errors import Forbidden, NotFound, RuleRefused
+from models.kyc.policy import Act
 from models.ledger import Balance
 from models.money import to_decimal
 from models.tables import ledger
 from models.tables.accounts import Account, open_account, set_own_status
 from models.tables.auth import Caller
 from models.tables.balances import balance_at
+from models.tables.users import may
 from models.users import Line
 
 router: APIRouter = feature("accounts")
@@ -112,10 +114,7 @@ async def create_account(
     audit.note(request, "account", new=order.model_dump())
     if user.role != Role.CUSTOMER:
         raise Forbidden("Accounts are opened by their owners")
-    if user.status != "active":
-        raise CustomerFrozen("No account is opened while the bank has frozen you; please get in touch")
-    if user.kyc_status != "approved":
-        raise KycRequired("An account can be opened once your identity check is approved", kyc_status=user.kyc_status)
+    await may(db, user.id, Act.OPEN_ACCOUNT)
     account = await open_account(db, user.id, AccountType(order.account_type), order.currency, order.name)
     audit.note(request, "account", account.id, new={"account_number": account.account_number})
     return _view(account)

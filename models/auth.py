@@ -66,6 +66,8 @@ class Permission(StrEnum):
     ADMIN_COMPLIANCE = "admin:compliance"
     ADMIN_REPORTS = "admin:reports"
     ADMIN_SYSTEM = "admin:system"
+    # Suspicions of money laundering; no preset beside super_admin has it, single people are given it.
+    ADMIN_SUSPICION = "admin:suspicion"
 
 
 _READS: Final = frozenset({Permission.ACCOUNTS_READ, Permission.TRANSACTIONS_READ, Permission.WIRES_READ})

@@ -41,6 +41,8 @@ TRANSFER_LIMITS: Final[dict[str, TierLimits]] = {
     "standard": TierLimits(per_transfer=10_000, day=10_000, month=50_000),
     "premium": TierLimits(per_transfer=100_000, day=100_000, month=500_000),
     "private": TierLimits(per_transfer=1_000_000, day=1_000_000, month=5_000_000),
+    # While a review is overdue (models/kyc/policy.py LIMITED_TIER): enough to live on.
+    "limited": TierLimits(per_transfer=1_000, day=1_000, month=5_000),
 }
 
 # How many units of a currency stand for one of the tables above. Round figures on purpose and not today's rates: a

@@ -11,7 +11,9 @@ from sqlmodel import Field, SQLModel, col
 from uuid_utils.compat import uuid7
 
 from models.auth import permissions_of
-from models.errors import BadToken, CustomerFrozen, KycRequired, NotFound
+from models.errors import BadToken, NotFound
+from models.kyc.policy import LIMITED_TIER, Act, Standing, refusal
+from models.kyc.states import KycStatus, Restriction
 
 _MOMENT: Final = DateTime(timezone=True)
 
@@ -37,6 +39,8 @@ class User(SQLModel, table=True):
     tier: str = "standard"
     kyc_status: str = "not_started"
     risk_level: str = "low"
+    kyc_restriction: str = "none"
+    kyc_review_due: datetime | None = Field(default=None, sa_type=_MOMENT)
     status: str = "active"
     created_at: datetime = Field(sa_column=Column(_MOMENT, server_default=func.now(), nullable=False))
     updated_at: datetime = Field(sa_column=Column(_MOMENT, server_default=func.now(), nullable=False))
@@ -46,6 +50,20 @@ class User(SQLModel, table=True):
     def rights(self) -> frozenset[str]:
         """What the person may do."""
         return permissions_of(self.role, self.preset, self.permissions)
+
+    @property
+    def standing(self) -> Standing:
+        """What the policy asks about the person."""
+        return Standing(
+            status=self.status,
+            kyc_status=KycStatus(self.kyc_status),
+            restriction=Restriction(self.kyc_restriction),
+        )
+
+    @property
+    def limits_tier(self) -> str:
+        """Whose limits hold for the person: those of the tier, or lower ones while a review is overdue."""
+        return LIMITED_TIER if self.standing.limited else self.tier
 
 
 async def find_user(session: AsyncSession, email: str) -> User | None:
@@ -75,17 +93,22 @@ async def lock_user(session: AsyncSession, user_id: UUID) -> User:
     return await user(session, user_id)
 
 
-async def may_send_money(session: AsyncSession, user_id: UUID, *, lock: bool = False) -> User:
-    """That person, if money may leave their accounts (contract §6). Raises `CustomerFrozen` and `KycRequired`.
+async def may(session: AsyncSession, user_id: UUID, act: Act, *, lock: bool = False) -> User:
+    """That person, if the policy lets them do `act` (`models.kyc.policy`; contract §6).
 
-    With `lock` it stays so until the transaction ends, and only one such transaction of a person runs at a time.
+    Raises `CustomerFrozen`, `KycRequired` and its leaves. With `lock` it stays so until the transaction ends, and only
+    one such transaction of a person runs at a time.
     """
     person = await (lock_user if lock else user)(session, user_id)
-    if person.status != "active":
-        raise CustomerFrozen("your access is frozen; speak to the bank")
-    if person.kyc_status != "approved":
-        raise KycRequired("money can be sent once your identity check is approved: see /kyc/status")
+    refused = refusal(person.standing, act)
+    if refused is not None:
+        raise refused
     return person
+
+
+async def may_send_money(session: AsyncSession, user_id: UUID, *, lock: bool = False) -> User:
+    """That person, if money may leave this bank from their accounts. Raises what `may` does."""
+    return await may(session, user_id, Act.WIRE, lock=lock)
 
 
 async def lock_signing_in(session: AsyncSession, user_id: UUID) -> User:

@@ -50,7 +50,7 @@ async def test_an_approved_customer_opens_an_account_and_reads_it(
 
 
 @pytest.mark.parametrize(
-    ("state", "code"), [({"kyc_status": "submitted"}, "kyc_required"), ({"status": "frozen"}, "customer_frozen")]
+    ("state", "code"), [({"kyc_status": "submitted"}, "kyc_in_review"), ({"status": "frozen"}, "customer_frozen")]
 )
 async def test_an_account_needs_an_approved_customer(
     client: AsyncClient, app: FastAPI, owner_engine: AsyncEngine, state: dict[str, str], code: str

@@ -62,7 +62,7 @@ async def test_refusals_are_told_too_and_leave_nothing_else(
     await client.delete(f"{ACCOUNTS}/nowhere/at/all", headers=me)
     lines = await _lines(owner_engine)
     assert [(line["user_id"], line["outcome"], line["code"]) for line in lines] == [
-        (person.id, "refused", "kyc_required"),
+        (person.id, "refused", "kyc_in_review"),
         (person.id, "refused", "unknown_currency"),
         (None, "refused", "not_authenticated"),
         (None, "refused", "malformed"),

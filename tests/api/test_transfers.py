@@ -103,7 +103,7 @@ async def test_each_refusal_has_its_code_and_leaves_a_line_in_the_audit_and_no_m
 
 
 @pytest.mark.parametrize(
-    ("state", "code"), [({"kyc_status": "submitted"}, "kyc_required"), ({"status": "frozen"}, "customer_frozen")]
+    ("state", "code"), [({"kyc_status": "submitted"}, "kyc_in_review"), ({"status": "frozen"}, "customer_frozen")]
 )
 async def test_a_customer_who_may_not_send_money_is_told_why(teller: Teller, state: dict[str, str], code: str) -> None:
     me, mine = await teller.customer(**state)

@@ -341,7 +341,7 @@ async def test_more_than_a_mebibyte_is_refused(bank: Bank, announced: bool) -> N
 
 
 @pytest.mark.parametrize(
-    ("columns", "code"), [({"kyc_status": "submitted"}, "kyc_required"), ({"status": "frozen"}, "customer_frozen")]
+    ("columns", "code"), [({"kyc_status": "submitted"}, "kyc_in_review"), ({"status": "frozen"}, "customer_frozen")]
 )
 async def test_money_leaves_no_account_of_a_customer_who_may_not_send_it(
     bank: Bank, columns: dict[str, str], code: str

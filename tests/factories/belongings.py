@@ -64,6 +64,21 @@ _ROWS = """
                                pages, key_sealed)
         VALUES (:customer, 'passport', 'a-key-of-the-store', repeat('a', 64), repeat('b', 64), 'application/pdf', 1, 1,
                 sha256('k') || sha256('k'));
+    INSERT INTO kyc_cases (user_id, number, occasion, status, tier, due_at)
+        VALUES (:customer, 1, 'periodic', 'pending', 'standard', now() + interval '90 days');
+    INSERT INTO kyc_decisions (case_id, customer_id, officer_id, decision, senior, content_hash)
+        SELECT id, user_id, :officer, 'approve', false, sha256('c') FROM kyc_cases;
+    INSERT INTO kyc_assessments (case_id, customer_id, round, model_version, level, points, factors, findings,
+        list_version, content_hash) SELECT id, user_id, 1, '1', 'low', 0, '[]', '{}', '1', sha256('c') FROM kyc_cases;
+    INSERT INTO kyc_hits (case_id, customer_id, entry_id, list_version, kind, field, matched, score, verdict)
+        SELECT id, user_id, 'AD-1', '1', 'sanctions', 'name', 'Viktor', 0.9, 'fuzzy' FROM kyc_cases;
+    INSERT INTO kyc_info_requests (case_id, customer_id, officer_id, question, asked_at, due_at)
+        SELECT id, user_id, :officer, 'Why?', now(), now() + interval '14 days' FROM kyc_cases;
+    INSERT INTO kyc_notes (case_id, customer_id, officer_id, body) SELECT id, user_id, :officer, 'Note' FROM kyc_cases;
+    INSERT INTO kyc_suspicions (case_id, customer_id, officer_id, body)
+        SELECT id, user_id, :officer, 'Odd' FROM kyc_cases;
+    INSERT INTO kyc_events (case_id, customer_id, event, status, actor)
+        SELECT id, user_id, 'opened', status, 'process' FROM kyc_cases;
 """
 
 

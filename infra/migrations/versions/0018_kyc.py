@@ -1,4 +1,4 @@
-"""KYC reviews."""
+"""Reviews of customers: cases, decisions, findings, questions, notes, suspicions, and what they make of a customer."""
 
 from pathlib import Path
 
@@ -19,4 +19,16 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Nothing yet."""
+    op.execute("DROP TRIGGER kyc_documents_begin ON kyc_documents")
+    for table in (
+        "kyc_sweeps", "kyc_events", "kyc_suspicions", "kyc_notes", "kyc_info_requests", "kyc_hits", "kyc_assessments",
+        "kyc_decisions", "kyc_cases", "kyc_moves",
+    ):  # fmt: skip
+        op.execute(f"DROP TABLE {table}")
+    for function in (
+        "kyc_officer(uuid)", "kyc_document_begins()", "kyc_case_moves_its_customer()", "guard_new_kyc_case()",
+        "guard_kyc_case()", "guard_kyc_answer()", "kyc_mover(uuid)",
+    ):  # fmt: skip
+        op.execute(f"DROP FUNCTION app.{function}")
+    op.execute("DROP FUNCTION kyc_next_number(uuid)")
+    op.execute("ALTER TABLE users DROP COLUMN kyc_restriction, DROP COLUMN kyc_review_due")

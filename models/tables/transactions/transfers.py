@@ -6,13 +6,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.accounts import AccountStatus
 from models.errors import AccountUnusable, CurrencyMismatch
+from models.kyc.policy import Act
 from models.limits import limits_of
 from models.money import to_minor
 from models.tables import ledger
 from models.tables.accounts import Account, Recipient, owned_account, recipient_by_number
 from models.tables.limits import use_limits
 from models.tables.transactions.rows import Transaction, find
-from models.tables.users import may_send_money
+from models.tables.users import may
 from models.transactions import TRANSFER, SameAccount, TransferOrder, transfer_entry
 
 
@@ -25,7 +26,7 @@ async def transfer(session: AsyncSession, customer: UUID, order: TransferOrder) 
 
     Locks are taken in one order by everybody: the person who pays, then the accounts by id, in the ledger's function.
     """
-    person = await may_send_money(session, customer, lock=True)
+    person = await may(session, customer, Act.TRANSFER, lock=True)
     source = await owned_account(session, customer, order.from_account_id)
     currency = order.currency or source.currency
     if currency != source.currency:
@@ -46,7 +47,7 @@ async def transfer(session: AsyncSession, customer: UUID, order: TransferOrder) 
         session,
         customer,
         TRANSFER,
-        limits_of(person.tier, currency),
+        limits_of(person.limits_tier, currency),
         amount_minor=amount_minor,
         currency=currency,
         transaction_id=posted.transaction_id,
