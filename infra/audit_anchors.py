@@ -44,6 +44,11 @@ class AnchorFile:
             msg = f"{self.path} holds something else than heads of the audit chain"
             raise AnchorsDamaged(msg) from error
 
+    def lasting(self, at: datetime) -> list[Head]:
+        """The kept heads that nothing takes the place of any more at `at`, oldest first. Raises `AnchorsDamaged`."""
+        kept = self.read()
+        return kept[:-1] if kept and _hour(kept[-1].sealed_at) == _hour(at) else kept
+
     def keep(self, head: Head) -> None:
         """Adds `head`, in the place of the last one if that is of the same hour. One that is no newer is not added.
 

@@ -2,11 +2,11 @@
 
 from fastapi import APIRouter
 
-from api.wires import beneficiaries, routes
+from api.wires import beneficiaries, evidence, routes
 
 router = APIRouter()
 # Those with words in their paths come first: `/wires/{wire_id}` would take the word for an id.
 for _part in (beneficiaries.router, routes.router):
     router.include_router(_part)
 
-__all__ = ["router"]
+__all__ = ["evidence", "router"]

@@ -1,4 +1,4 @@
-"""Evidence packs."""
+"""What an evidence pack is made of."""
 
 from pathlib import Path
 
@@ -19,4 +19,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Nothing yet."""
+    op.execute("DROP FUNCTION wire_evidence(uuid)")

@@ -1,6 +1,6 @@
 """Wires as they are kept (`rows`), and what people do to them (`acts`)."""
 
-from models.tables.wires.acts import approve, cancel, place, reject
+from models.tables.wires.acts import approve, cancel, ordered, place, reject
 from models.tables.wires.rows import (
     Wire,
     WireApproval,
@@ -28,6 +28,7 @@ __all__ = [
     "given",
     "hits",
     "locked",
+    "ordered",
     "place",
     "reject",
     "state",

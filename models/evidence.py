@@ -1,0 +1,281 @@
+"""The evidence pack of a wire: what the bank knows about it, in one document that can be checked without the bank.
+
+An auditor keeps the heads of the audit chain (`infra.audit_anchors`), of which the last of each hour stays for good. A
+pack brings the lines of the audit log about its wire, their seals, and the seals from there to the next such head:
+enough to work that head out again (reference/banking.md §5.9). `examined` does so, and checks that the parts of the
+pack agree with each other. What it cannot know is whether a part was left out that no other part speaks of; the log's
+line of the pack itself holds its SHA-256, so one that was altered afterwards is not the one that was handed out.
+"""
+
+import base64
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+from models.audit_chain import COLUMNS, Head, Link, chain_hash, row_hash
+from models.wires import WireStatus, content_hash
+
+FORMAT: Final = "aurum-wire-evidence/1"
+# Statuses that a wire reaches only through its officers.
+_APPROVED: Final = frozenset(
+    {
+        WireStatus.APPROVED,
+        WireStatus.RELEASED,
+        WireStatus.ACKNOWLEDGED,
+        WireStatus.COMPLETED,
+        WireStatus.RETURNED,
+    }
+)
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class LogLine(_Part):
+    """A line of the audit log as the texts that its seal is made of. `chain_seq` is none while it has no seal."""
+
+    texts: tuple[str | None, ...]
+    formula: int
+    chain_seq: int | None
+
+
+class Seal(_Part):
+    """One seal, as it was (models/audit_chain.py)."""
+
+    audit_id: int
+    row_hash: str
+    formula: int
+    sealed_us: int
+
+
+class Stretch(_Part):
+    """Seals in their order, from the seal `first` on, to the kept head `anchor` or, without one, to the chain's end.
+
+    `behind` is the chain hash before the first of them.
+    """
+
+    first: int
+    behind: str
+    seals: tuple[Seal, ...]
+    head: str
+    anchor: Head | None
+
+    def links(self) -> Iterator[Link]:
+        """The seals as links, each with the chain hash that follows from those before it."""
+        last = bytes.fromhex(self.behind)
+        for place, seal in enumerate(self.seals, start=self.first):
+            link = Link(place, seal.audit_id, bytes.fromhex(seal.row_hash), b"", seal.formula, seal.sealed_us)
+            last = chain_hash(last, link)
+            yield link._replace(chain_hash=last)
+
+
+class AuditProof(_Part):
+    """The lines about the wire, and the stretches of the chain that they stand in."""
+
+    lines: tuple[LogLine, ...]
+    stretches: tuple[Stretch, ...]
+
+
+class EvidencePack(_Part):
+    """Everything about one wire. The parts are rows as the database has them; `order` is what the officers' hash is of.
+
+    Amounts are whole minor units.
+    """
+
+    format: Literal["aurum-wire-evidence/1"] = FORMAT
+    made_at: datetime
+    made_by: UUID
+    wire_id: UUID
+    order: dict[str, Any]
+    wire: dict[str, Any]
+    timeline: list[dict[str, Any]]
+    approvals: list[dict[str, Any]]
+    screening: list[dict[str, Any]]
+    hold: dict[str, Any] | None
+    entries: list[dict[str, Any]]
+    messages: list[dict[str, Any]]
+    answers: list[dict[str, Any]]
+    audit: AuditProof
+
+
+class Outcome(StrEnum):
+    """`proven`: worked out and right. `open`: cannot be told yet, or not from this pack. `broken`: wrong."""
+
+    PROVEN = "proven"
+    OPEN = "open"
+    BROKEN = "broken"
+
+
+class Finding(_Part):
+    """One thing that was checked."""
+
+    check: str
+    outcome: Outcome
+    detail: str
+
+
+def examined(pack: EvidencePack, kept: Sequence[Head] = ()) -> list[Finding]:
+    """Checks a pack against itself, and against the heads that somebody outside the bank has kept."""
+    return [
+        *_order(pack),
+        *_approvals(pack),
+        *_entries(pack),
+        *_messages(pack),
+        *_lines(pack),
+        *_stretches(pack, {head.chain_seq: head for head in kept}),
+    ]
+
+
+def verdict(findings: Sequence[Finding]) -> Outcome:
+    """What the findings come to: the worst of them."""
+    found = {finding.outcome for finding in findings}
+    return next((one for one in (Outcome.BROKEN, Outcome.OPEN) if one in found), Outcome.PROVEN)
+
+
+def _found(check: str, holds: bool, right: str, wrong: str) -> Finding:
+    return Finding(check=check, outcome=Outcome.PROVEN if holds else Outcome.BROKEN, detail=right if holds else wrong)
+
+
+def _order(pack: EvidencePack) -> Iterator[Finding]:
+    stored = pack.wire.get("content_hash")
+    yield _found(
+        "order",
+        content_hash(pack.order).hex() == stored and str(pack.wire.get("id")) == str(pack.wire_id),
+        f"the order is the one with the hash {stored}",
+        "the order is not the one that the wire's hash was made of",
+    )
+    differing = [name for name, value in pack.order.items() if name in pack.wire and not _same(pack.wire[name], value)]
+    yield _found("order and row", not differing, "they say the same", f"they differ in {', '.join(differing)}")
+
+
+def _same(stored: object, ordered: object) -> bool:
+    return _plain(stored) == _plain(ordered)
+
+
+def _plain(value: object) -> object:
+    # What was left empty in an order may be stored as nothing at all.
+    if isinstance(value, dict):
+        return {name: str(part) for name, part in value.items() if part}
+    return "" if value is None else str(value)
+
+
+def _approvals(pack: EvidencePack) -> Iterator[Finding]:
+    maker, hashed = str(pack.wire["user_id"]), pack.wire["content_hash"]
+    given = [one for one in pack.approvals if one["decision"] == "approve"]
+    officers = [str(one["officer_id"]) for one in pack.approvals]
+    bound = all(one["content_hash"] == hashed for one in pack.approvals)
+    apart = maker not in officers and len(set(officers)) == len(officers)
+    yield _found("approvals are of this order", bound, f"{len(given)} of them", "one is of another content")
+    yield _found("maker and checkers are different people", apart, "they are", "somebody decided twice or as its maker")
+    if pack.wire["status"] in _APPROVED:
+        needed = int(pack.wire["approvals_required"])
+        enough = len(given) >= needed and (not pack.wire["senior_required"] or any(one["senior"] for one in given))
+        yield _found("enough approvals", enough, f"{len(given)} of {needed}", f"{len(given)} of {needed}, or no senior")
+    told = {(line["user_id"], line["action"]) for line in _told(pack) if line["outcome"] == "done"}
+    alone = [
+        one["officer_id"]
+        for one in pack.approvals
+        if not any(user == str(one["officer_id"]) and str(one["decision"]) in str(action) for user, action in told)
+    ]
+    yield _found(
+        "decisions are in the audit log", not alone, "each of them", f"none of {', '.join(map(str, alone))} is"
+    )
+
+
+def _told(pack: EvidencePack) -> Iterator[dict[str, str | None]]:
+    for line in pack.audit.lines:
+        columns = COLUMNS.get(line.formula, ())
+        if len(columns) == len(line.texts):
+            yield dict(zip(columns, line.texts, strict=True))
+
+
+def _entries(pack: EvidencePack) -> Iterator[Finding]:
+    for entry in pack.entries:
+        sums: dict[str, int] = defaultdict(int)
+        for leg in entry["postings"]:
+            sums[leg["currency"]] += int(leg["amount_minor"])
+        yield _found(
+            f"entry {entry['idempotency_key']} is in balance",
+            not any(sums.values()),
+            f"{len(entry['postings'])} legs sum to zero",
+            f"its legs sum to {dict(sums)}",
+        )
+    paid = pack.wire["status"] in {WireStatus.COMPLETED, WireStatus.RETURNED}
+    booked = {entry["id"] for entry in pack.entries}
+    yield _found(
+        "money and status agree",
+        (pack.wire["transaction_id"] in booked) if paid else pack.wire["transaction_id"] is None,
+        f"{pack.wire['status']}, {len(pack.entries)} entries",
+        f"the wire is {pack.wire['status']} and its entry is {pack.wire['transaction_id']}",
+    )
+
+
+def _messages(pack: EvidencePack) -> Iterator[Finding]:
+    for message in pack.messages:
+        digest = hashlib.sha256(base64.b64decode(message["content"])).hexdigest()
+        yield _found(
+            f"{message['direction']} {message['message_type']} {message['file_name']}",
+            digest == message["sha256"],
+            f"SHA-256 {digest}",
+            f"its bytes have the SHA-256 {digest}, and {message['sha256']} was kept",
+        )
+
+
+def _lines(pack: EvidencePack) -> Iterator[Finding]:
+    sealed = {link.chain_seq: link for stretch in pack.audit.stretches for link in stretch.links()}
+    waiting = [line for line in pack.audit.lines if line.chain_seq is None]
+    wrong = [
+        line.chain_seq
+        for line in pack.audit.lines
+        if line.chain_seq is not None
+        and (
+            line.chain_seq not in sealed
+            or len(line.texts) != len(COLUMNS.get(line.formula, ()))
+            or row_hash(line.formula, line.texts) != sealed[line.chain_seq].row_hash
+        )
+    ]
+    count = len(pack.audit.lines) - len(waiting)
+    yield _found(
+        "log lines are what was sealed",
+        not wrong,
+        f"{count} lines",
+        f"the lines sealed as {', '.join(map(str, wrong))} are not what was sealed",
+    )
+    if waiting:
+        yield Finding(
+            check="log lines without a seal",
+            outcome=Outcome.OPEN,
+            detail=f"{len(waiting)} lines were too young; a pack made a minute later has their seals",
+        )
+
+
+def _stretches(pack: EvidencePack, kept: dict[int, Head]) -> Iterator[Finding]:
+    for stretch in pack.audit.stretches:
+        links = list(stretch.links())
+        last = links[-1]
+        check = f"chain from seal {stretch.first} to {last.chain_seq}"
+        if last.chain_hash.hex() != stretch.head:
+            yield Finding(check=check, outcome=Outcome.BROKEN, detail="the seals do not lead to the head in the pack")
+            continue
+        outside = kept.get(last.chain_seq)
+        if outside is not None:
+            yield _found(
+                check,
+                outside.chain_hash == stretch.head,
+                "leads to a head that was kept outside the bank",
+                "leads to another head than the one that was kept outside the bank",
+            )
+            continue
+        said = "the bank says that it kept this head" if stretch.anchor else "no head was kept behind it yet"
+        yield Finding(
+            check=check,
+            outcome=Outcome.OPEN,
+            detail=f"leads to {stretch.head}; {said}, and it is not among the heads that this was compared with",
+        )
