@@ -25,6 +25,8 @@ from activities.bank import BankInbox
 from activities.calendars import CalendarSteps
 from activities.ledger import LedgerSteps
 from activities.notifications import NotificationSteps
+from activities.side_proofs import SideProofSteps
+from activities.upkeep import UpkeepSteps
 from activities.wires import ApprovalSteps, PaymentSteps, SettlementSteps, WireDesk
 from infra import schedules, temporal
 from infra.crypto import Keyring
@@ -37,8 +39,10 @@ from models.tables import calendars
 from workflows.audit import AuditSealWorkflow
 from workflows.auth import SessionCleanupWorkflow
 from workflows.calendars import CalendarTopUpWorkflow
-from workflows.ledger import LedgerProofWorkflow, LedgerRollupWorkflow
+from workflows.ledger import FlowRollupWorkflow, LedgerProofWorkflow, LedgerRollupWorkflow
 from workflows.notifications import NotificationWorkflow
+from workflows.side_proofs import FlowProofWorkflow, ProcessProofWorkflow
+from workflows.upkeep import DataCleanupWorkflow
 from workflows.wires import WireLateAnswerWorkflow, WireWorkflow
 
 log = structlog.get_logger("worker")
@@ -52,6 +56,10 @@ WORKFLOWS: Sequence[type] = (
     CalendarTopUpWorkflow,
     LedgerProofWorkflow,
     LedgerRollupWorkflow,
+    FlowRollupWorkflow,
+    ProcessProofWorkflow,
+    FlowProofWorkflow,
+    DataCleanupWorkflow,
 )
 
 
@@ -72,6 +80,7 @@ def assemble(config: Settings, engine: AsyncEngine) -> Parts:
     keyring = Keyring.of(config.field_keys, config.field_key_id)
     notifications = NotificationSteps(engine, _email(config), keyring)
     books = LedgerSteps(engine)
+    aside = SideProofSteps(engine)
     auditing = AuditSteps(engine, config.audit_anchor_file)
     return Parts(
         engine=engine,
@@ -92,6 +101,10 @@ def assemble(config: Settings, engine: AsyncEngine) -> Parts:
             books.prove,
             books.roll_up,
             CalendarSteps(engine).top_up,
+            books.roll_up_flows,
+            aside.prove_processes,
+            aside.prove_flows,
+            UpkeepSteps(engine).clean_up_data,
         ),
     )
 

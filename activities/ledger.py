@@ -10,6 +10,7 @@ from temporalio import activity
 from infra.database import transaction
 from models.ledger_proof import Proof, ProofStep
 from models.tables import ledger, ledger_proofs
+from models.tables.transactions.insights import roll_up as roll_up_flows
 from models.upkeep import RolledUp
 
 log = structlog.get_logger(__name__)
@@ -45,6 +46,18 @@ class LedgerSteps:
     async def _prove(self, step: ProofStep) -> Proof:
         async with transaction(self._engine) as session:
             return await ledger_proofs.prove(session, step.at, run=step.run)
+
+    @activity.defn(name="ledger.roll_up_flows")
+    async def roll_up_flows(self) -> RolledUp:
+        """Rolls up what customers' postings moved by day and category, a batch in each transaction, as `roll_up`."""
+        rolled = 0
+        for _ in range(BATCHES_A_CALL):
+            async with transaction(self._engine) as session:
+                taken = await roll_up_flows(session, ROLLED_LINES)
+            rolled += taken
+            if not taken:
+                return RolledUp(lines=rolled)
+        return RolledUp(lines=rolled, more=True)
 
     @activity.defn(name="ledger.roll_up")
     async def roll_up(self) -> RolledUp:

@@ -45,6 +45,15 @@ class Upkeep:
     timeout: timedelta = field(default=timedelta(hours=6))
 
 
+def _daily(hour: int, minute: int) -> ScheduleSpec:
+    """Every day at that time (UTC), or minutes later."""
+    return ScheduleSpec(
+        calendars=[ScheduleCalendarSpec(hour=[ScheduleRange(hour)], minute=[ScheduleRange(minute)])],
+        jitter=timedelta(minutes=5),
+        time_zone_name="UTC",
+    )
+
+
 SCHEDULES: Final[dict[str, Upkeep]] = {
     "session-cleanup": Upkeep(
         workflow="session-cleanup",
@@ -76,23 +85,47 @@ SCHEDULES: Final[dict[str, Upkeep]] = {
     "calendar-top-up": Upkeep(
         workflow="calendar-top-up",
         why="Bank holidays and hours of the years ahead are filled in, daily.",
-        spec=ScheduleSpec(
-            calendars=[ScheduleCalendarSpec(hour=[ScheduleRange(1)])],
-            jitter=timedelta(minutes=5),
-            time_zone_name="UTC",
-        ),
+        spec=_daily(hour=1, minute=0),
         # Each run fills whatever is missing, and years are known ahead.
         catch_up=timedelta(hours=1),
         timeout=timedelta(minutes=10),
     ),
-    "ledger-proof": Upkeep(
-        workflow="ledger-proof",
-        why="Every rule of the ledger is proven, daily; on a breach posting is suspended.",
+    "flow-rollup": Upkeep(
+        workflow="flow-rollup",
+        why="What came in and went out of customers' accounts is summed by day and category, every five minutes.",
+        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=timedelta(minutes=5))], time_zone_name="UTC"),
+        # Each run takes all that waits, and readers add what is left.
+        catch_up=timedelta(minutes=5),
+        timeout=timedelta(hours=1),
+    ),
+    "flow-proof": Upkeep(
+        workflow="flow-proof",
+        why="The sums by day and category are compared with the postings, daily.",
+        spec=_daily(hour=4, minute=0),
+        catch_up=timedelta(hours=20),
+    ),
+    "process-proof": Upkeep(
+        workflow="process-proof",
+        why="Open holds and running processes have to name each other, looked at hourly.",
         spec=ScheduleSpec(
-            calendars=[ScheduleCalendarSpec(hour=[ScheduleRange(3)], minute=[ScheduleRange(30)])],
+            intervals=[ScheduleIntervalSpec(every=timedelta(hours=1))],
             jitter=timedelta(minutes=5),
             time_zone_name="UTC",
         ),
+        # The next hour's says the same of now.
+        catch_up=timedelta(minutes=10),
+    ),
+    "data-cleanup": Upkeep(
+        workflow="data-cleanup",
+        why="Data that nothing reads any more is taken out, daily.",
+        spec=_daily(hour=2, minute=0),
+        # It takes out everything that is old, so a missed day is made good by the next.
+        catch_up=timedelta(hours=20),
+    ),
+    "ledger-proof": Upkeep(
+        workflow="ledger-proof",
+        why="Every rule of the ledger is proven, daily; on a breach posting is suspended.",
+        spec=_daily(hour=3, minute=30),
         # A late proof is as good as one in time, until the next is due.
         catch_up=timedelta(hours=20),
         # A breach fails the run. The freeze is what has to stop then: the proofs go on, or nobody would know when the

@@ -99,6 +99,17 @@ def freeze_reason(breaches: Sequence[Breach]) -> str:
     return f"The proof of the ledger found what may not be: {', '.join(rules)}"
 
 
+def freeze_letter(reason: str, proof: Proof) -> str:
+    """What operations are told of a freeze. Amounts stay in the administration: a letter may be read by others."""
+    rules = sorted({breach.rule for breach in proof.breaches})
+    return (
+        f"{reason}. Nothing is booked until somebody has looked: transfers are refused, wires wait.\n\n"
+        + "\n".join(f"  {rule}" for rule in rules)
+        + f"\n\n{proof.breach_count} breaches, proof {proof.id}. Look with `ledger-explain`, put it right, then"
+        " `ledger-unfreeze --reason …`."
+    )
+
+
 def told(proof: Proof) -> str:
     """A proof as Markdown, for whoever opens its process in the Temporal UI. Accounts are told by number, people not
     at all."""

@@ -13,6 +13,12 @@ class UpkeepStep(BaseModel):
     at: datetime
 
 
+class RunStep(UpkeepStep):
+    """`run` names the step, so that one which is run again keeps no second result."""
+
+    run: str
+
+
 class Removed(BaseModel):
     """How many rows a clean-up took out, by what they were."""
 
@@ -23,8 +29,18 @@ class Removed(BaseModel):
     failures: int = 0
 
 
+class DataRemoved(BaseModel):
+    """How many rows the clean-up of data took out, by what they were."""
+
+    model_config = ConfigDict(frozen=True)
+
+    limit_uses: int = 0
+    answers: int = 0
+    proofs: int = 0
+
+
 class RolledUp(BaseModel):
-    """How many lines went into checkpoints of the ledger, and whether more wait."""
+    """How many lines went into checkpoints of the ledger (or postings into the flows), and whether more wait."""
 
     model_config = ConfigDict(frozen=True)
 

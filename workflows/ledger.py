@@ -1,7 +1,7 @@
 """The ledger's own processes, run by their schedules."""
 
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
@@ -39,22 +39,38 @@ class LedgerProofWorkflow:
         return proof
 
 
+async def _roll_up(step: Any, summary: str) -> RolledUp:
+    lines = 0
+    for _ in range(_CALLS):
+        done: RolledUp = await workflow.execute_local_activity_method(
+            step,
+            start_to_close_timeout=DATABASE_SECONDS,
+            retry_policy=DATABASE,
+            summary=summary,
+        )
+        lines += done.lines
+        if not done.more:
+            break
+    return RolledUp(lines=lines, more=done.more)
+
+
 @workflow.defn(name="ledger-rollup")
 class LedgerRollupWorkflow:
     """Brings the checkpoints of the bank's own accounts up to date."""
 
     @workflow.run
     async def run(self) -> RolledUp:
-        lines = 0
-        for _ in range(_CALLS):
-            done: RolledUp = await workflow.execute_local_activity_method(
-                LedgerSteps.roll_up,
-                start_to_close_timeout=DATABASE_SECONDS,
-                retry_policy=DATABASE,
-                summary="Move what was booked into the checkpoints",
-            )
-            lines += done.lines
-            if not done.more:
-                break
-        workflow.set_current_details(f"Moved {lines} lines into the checkpoints of the bank's own accounts.")
-        return RolledUp(lines=lines, more=done.more)
+        done = await _roll_up(LedgerSteps.roll_up, "Move what was booked into the checkpoints")
+        workflow.set_current_details(f"Moved {done.lines} lines into the checkpoints of the bank's own accounts.")
+        return done
+
+
+@workflow.defn(name="flow-rollup")
+class FlowRollupWorkflow:
+    """Rolls up what customers' postings moved, by day and category."""
+
+    @workflow.run
+    async def run(self) -> RolledUp:
+        done = await _roll_up(LedgerSteps.roll_up_flows, "Sum what came in and went out by day and category")
+        workflow.set_current_details(f"Rolled up {done.lines} postings.")
+        return done

@@ -1,7 +1,7 @@
 """The proof of the ledger for those who watch: what the last ones found, and whether posting is suspended."""
 
-from datetime import datetime
-from typing import Annotated, Final
+from datetime import UTC, datetime
+from typing import Annotated, Final, Literal
 from uuid import UUID
 
 from fastapi import Query
@@ -12,7 +12,8 @@ from api.deps import Db, StaffWithAny
 from api.errors import documented
 from models.auth import Permission
 from models.ledger_proof import Freeze, Proof
-from models.tables import ledger_proofs
+from models.side_proofs import SideProof, SideProofKind
+from models.tables import ledger_proofs, side_proofs
 from models.tables.auth import Caller
 
 # Row level security on the proofs says the same.
@@ -48,6 +49,20 @@ class FreezeView(BaseModel):
     proof_id: UUID | None
 
 
+class SideProofView(BaseModel):
+    """The last proof of something beside the books, which freezes nothing."""
+
+    kind: SideProofKind
+    state: Literal["holds", "found", "not_proven"] = Field(
+        description="`not_proven`: it could not be made (`note` says why), was never made, or too long ago to tell."
+    )
+    at: datetime | None
+    note: str = Field(examples=[""])
+    checked: int = Field(description="How many holds and processes, or accounts, were looked at.", examples=[12])
+    finding_count: int = Field(examples=[0])
+    findings: list[BreachView] = Field(description="The first of them.")
+
+
 class LedgerProofView(BaseModel):
     """The state of the books. `latest` is null before the first proof, `freeze` while the ledger books."""
 
@@ -55,6 +70,7 @@ class LedgerProofView(BaseModel):
     freeze: FreezeView | None
     latest: ProofView | None
     history: list[ProofView] = Field(description="The last proofs, newest first.")
+    beside: list[SideProofView] = Field(description="Whether processes and holds, roll-ups and postings agree.")
 
 
 @router.get("/ledger-proof", summary="Whether the books are right", responses=documented(401, 403))
@@ -69,6 +85,7 @@ async def read_ledger_proof(
         freeze=_freeze(freeze) if freeze else None,
         latest=proofs[0] if proofs else None,
         history=proofs,
+        beside=[_beside(kind, await side_proofs.latest(db, kind)) for kind in SideProofKind],
     )
 
 
@@ -78,3 +95,14 @@ def _view(proof: Proof) -> ProofView:
 
 def _freeze(freeze: Freeze) -> FreezeView:
     return FreezeView(since=freeze.since, reason=freeze.reason, proof_id=freeze.proof_id)
+
+
+def _beside(kind: SideProofKind, proof: SideProof | None) -> SideProofView:
+    if proof is None:
+        return SideProofView(
+            kind=kind, state="not_proven", at=None, note="Never proven", checked=0, finding_count=0, findings=[]
+        )
+    state = proof.state(datetime.now(UTC))
+    late = state == "not_proven" and proof.proven
+    told = proof.model_dump() | {"state": state, "note": "The last proof is too long ago" if late else proof.note}
+    return SideProofView.model_validate(told)

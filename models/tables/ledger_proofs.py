@@ -12,8 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from models.audit import Outcome
 from models.errors import WrongState
 from models.ledger import Breach
-from models.ledger_proof import KEPT_BREACHES, SETTLED_AFTER, Freeze, Proof, freeze_reason
+from models.ledger_proof import KEPT_BREACHES, SETTLED_AFTER, Freeze, Proof, freeze_letter, freeze_reason
 from models.tables.audit import AuditEntry, append
+from models.tables.notifications import tell_operations
 
 _COLUMNS: Final = "id, at, took_ms, entries, breach_count, breaches"
 _FREEZE_COLUMNS: Final = "id, since, reason, proof_id, ended_at, ended_reason"
@@ -41,7 +42,7 @@ async def breaches(session: AsyncSession, at: datetime) -> list[Breach]:
 async def prove(session: AsyncSession, at: datetime, *, run: str | None = None) -> Proof:
     """Proves the ledger, keeps what was found, and suspends posting on a breach, in the caller's transaction.
 
-    `run` asked again gives the proof that it made the first time.
+    Operations are told of each freeze once. `run` asked again gives the proof that it made the first time.
     """
     if run is not None:
         kept = await session.execute(
@@ -79,6 +80,13 @@ async def _freeze(session: AsyncSession, reason: str, proof: Proof) -> None:
     freeze_id = made.scalar_one_or_none()
     if freeze_id is not None:
         await append(session, _line("ledger.freeze", freeze_id, {"reason": reason, "proof_id": str(proof.id)}))
+        await tell_operations(
+            session,
+            key=f"ledger_freeze/{freeze_id}",
+            event="operations.ledger_freeze",
+            subject="Posting is suspended",
+            body=freeze_letter(reason, proof),
+        )
 
 
 async def unfreeze(session: AsyncSession, reason: str, operator: str) -> Freeze:

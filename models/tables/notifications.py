@@ -7,6 +7,7 @@ from sqlalchemy import CursorResult, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
+from models.auth import Permission, permissions_of
 from models.tables.outbox import enqueue
 
 
@@ -51,3 +52,20 @@ async def tell(
             argument={"notification_id": str(notification_id)},
             summary=event,
         )
+
+
+async def tell_operations(session: AsyncSession, *, key: str, event: str, subject: str, body: str) -> int:
+    """Tells everybody who keeps the system running (the permission admin:system), each once for each `key`.
+
+    How many they are. For the roles of the worker and of the owner.
+    """
+    staff = await session.execute(
+        text(
+            "SELECT id, role, preset, permissions FROM users"
+            " WHERE role <> 'customer' AND deleted_at IS NULL AND status = 'active' ORDER BY id"
+        )
+    )
+    told = [row.id for row in staff if Permission.ADMIN_SYSTEM in permissions_of(row.role, row.preset, row.permissions)]
+    for user_id in told:
+        await tell(session, user_id=user_id, key=f"{key}/{user_id}", event=event, subject=subject, body=body)
+    return len(told)

@@ -10,7 +10,10 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from infra.database import transaction
-from models.tables import ledger_proofs
+from models.ledger import Breach
+from models.side_proofs import SideProofKind
+from models.tables import ledger_proofs, side_proofs
+from models.tables.side_proofs import Found
 from tests.factories import wires as make
 from tests.factories.damage import damage
 from tests.factories.wire_desk import Door, is_refusal
@@ -35,7 +38,9 @@ async def _prove(engine: AsyncEngine) -> None:
 async def test_the_books_are_shown_to_those_who_watch(door: Door, worker_engine: AsyncEngine) -> None:
     _, operations = await door.officer("operations")
     empty = (await door.client.get(PROOF, headers=operations)).json()
+    beside = empty.pop("beside")
     assert empty == {"frozen": False, "freeze": None, "latest": None, "history": []}
+    assert [(one["kind"], one["state"]) for one in beside] == [("processes", "not_proven"), ("flows", "not_proven")]
     customer = await door.customer()
     await _prove(worker_engine)
     await damage(door.owner, "UPDATE accounts SET held_minor = 5 WHERE id = :id", id=customer.account)
@@ -54,6 +59,53 @@ async def test_the_books_are_shown_to_those_who_watch(door: Door, worker_engine:
     for headers in (customer.headers, officer):
         is_refusal(await door.client.get(PROOF, headers=headers), 403, "permission_missing")
     is_refusal(await door.client.get(PROOF), 401, "not_authenticated")
+
+
+async def test_operations_are_told_of_a_freeze_once(door: Door, worker_engine: AsyncEngine) -> None:
+    customer = await door.customer()
+    olga, _ = await door.officer("operations")
+    chief, _ = await door.officer("super_admin")
+    await door.officer("auditor")
+    await damage(door.owner, "UPDATE accounts SET held_minor = 5 WHERE id = :id", id=customer.account)
+    for _ in range(2):
+        await _prove(worker_engine)
+    async with transaction(door.owner) as session:
+        told = await session.execute(
+            text("SELECT user_id, subject, body FROM notifications WHERE event = 'operations.ledger_freeze'")
+        )
+        letters = {row.user_id: row for row in told}
+        waiting = await session.execute(text("SELECT count(*) FROM outbox WHERE workflow = 'notification'"))
+        assert waiting.scalar_one() == 2
+    assert set(letters) == {olga.id, chief.id}
+    assert "held_is_sum_of_open_holds" in letters[olga.id].body
+
+
+async def test_what_is_proven_beside_the_books_is_shown_and_freezes_nothing(
+    door: Door, worker_engine: AsyncEngine
+) -> None:
+    _, operations = await door.officer("operations")
+    async with transaction(worker_engine) as session:
+        await side_proofs.keep(session, SideProofKind.FLOWS, "one", Found(checked=3), 5)
+        await side_proofs.keep(session, SideProofKind.PROCESSES, "two", Found(note="Temporal is away"), 5)
+    told = (await door.client.get(PROOF, headers=operations)).json()
+    assert [(one["kind"], one["state"], one["note"]) for one in told["beside"]] == [
+        ("processes", "not_proven", "Temporal is away"),
+        ("flows", "holds", ""),
+    ]
+    await damage(door.owner, "UPDATE side_proofs SET at = at - interval '4 days'")
+    told = (await door.client.get(PROOF, headers=operations)).json()
+    assert {one["state"] for one in told["beside"]} == {"not_proven"}
+    orphan = Breach(rule="open_hold_has_running_process", subject="wire/1", expected=0, found=500)
+    for run in ("three", "four"):  # told once, as long as it is the same
+        async with transaction(worker_engine) as session:
+            await side_proofs.keep(session, SideProofKind.PROCESSES, run, Found(findings=(orphan,)), 5)
+    told = (await door.client.get(PROOF, headers=operations)).json()
+    assert (told["beside"][0]["state"], told["beside"][0]["findings"][0]["subject"]) == ("found", "wire/1")
+    assert not told["frozen"]
+    async with transaction(door.owner) as session:
+        letters = await session.execute(text("SELECT body FROM notifications WHERE event = 'operations.processes'"))
+        (body,) = letters.scalars()
+        assert "wire/1" in body
 
 
 async def test_an_order_is_refused_for_a_while_and_taken_with_the_same_key_afterwards(door: Door) -> None:

@@ -38,6 +38,14 @@ _ROWS = """
         SELECT id, 1, 1 FROM accounts WHERE user_id IS NOT NULL LIMIT 1;
     INSERT INTO beneficiaries (user_id, name, bank_swift, account_sealed, fingerprint, country, known_from)
         VALUES (:customer, 'Somebody', 'TESTUS33', sha256('a') || sha256('b'), sha256('f'), 'US', now());
+    INSERT INTO account_flow_horizons (account_id, version)
+        SELECT id, 1 FROM accounts WHERE user_id IS NOT NULL LIMIT 1;
+    INSERT INTO account_flows (account_id, day, category, own, in_minor, out_minor, times)
+        SELECT account_id, '2026-11-01', 'other', false, 1, 0, 1 FROM account_flow_horizons;
+    INSERT INTO account_flow_peaks (account_id, day, own, amounts, entries)
+        SELECT account_id, '2026-11-01', false, '{-1}', ARRAY[uuidv7()] FROM account_flow_horizons;
+    INSERT INTO side_proofs (kind, run, took_ms, proven, checked, finding_count, findings)
+        VALUES ('flows', 'r', 1, true, 1, 0, '[]');
     INSERT INTO wire_approvals (wire_id, maker_id, officer_id, decision, senior, content_hash)
         VALUES (CAST(:wire AS uuid), :customer, :officer, 'approve', false, sha256('w'));
     INSERT INTO wire_hits (wire_id, entry_id, list_version, field, matched, score, verdict)

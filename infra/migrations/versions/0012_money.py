@@ -1,4 +1,4 @@
-"""Money: fees, analytics, upkeep."""
+"""What moved by day and category, proofs beside the books, fees and reversals of transfers."""
 
 from pathlib import Path
 
@@ -19,4 +19,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Nothing yet."""
+    raise RuntimeError("reversals would lose who confirmed them: restore a backup instead")
