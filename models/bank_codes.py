@@ -23,6 +23,11 @@ _TEST_POSITION: Final = 7
 _PURPOSES: Final = Path(__file__).parent / "data" / "purpose_codes.txt"
 
 
+# The first two digits of a routing number: the Federal Reserve district, for banks, thrifts (+20) and electronic
+# transactions (+60); 00 is the government, 80 travellers' cheques (ABA, Routing Number Policy).
+DISTRICTS: Final = frozenset({0, *range(1, 13), *range(21, 33), *range(61, 73), 80})
+
+
 class InvalidAccountNumber(Malformed):
     """Not an account number that a bank message can hold."""
 
@@ -81,7 +86,7 @@ def checked_bic(bic: str) -> str:
 
 
 def checked_routing_number(number: str) -> str:
-    """An ABA routing number: nine digits, weights 3-7-1. Raises `InvalidRoutingNumber`."""
+    """An ABA routing number: nine digits, weights 3-7-1, a district. Raises `InvalidRoutingNumber`."""
     compact = _compact(number)
     if not (compact.isascii() and compact.isdigit() and len(compact) == 9):
         raise InvalidRoutingNumber("a routing number has nine digits")
@@ -89,6 +94,8 @@ def checked_routing_number(number: str) -> str:
     weighed = sum(int(digit) * weight for digit, weight in zip(compact, (3, 7, 1) * 3, strict=True))
     if weighed == 0 or weighed % 10:
         raise InvalidRoutingNumber("the check digit of the routing number is wrong")
+    if int(compact[:2]) not in DISTRICTS:
+        raise InvalidRoutingNumber("no Federal Reserve district has the first digits of the routing number")
     return compact
 
 
