@@ -3,6 +3,7 @@
 Workflows and models never see settings: what they need reaches them as arguments, so that a run can be replayed.
 """
 
+from decimal import Decimal
 from enum import StrEnum
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network
@@ -14,7 +15,11 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from infra.crypto import Keyring, decoded, weakness
 from infra.limits import Limits
-from models.wires import TIERS, Tier
+from models.calendar_rules import rules
+from models.errors import InvalidAmount
+from models.limits import TierLimits
+from models.money import to_minor
+from models.wires import FEES, TIERS, WIRE_LIMITS, Fee, Tier, WireTerms
 
 DEVELOPMENT_SECRET: Final = "development-only-secret-do-not-use-in-production"
 DEVELOPMENT_FINGERPRINT_KEY: Final = "development-only-fingerprint-key"
@@ -173,6 +178,9 @@ class Settings(BaseSettings):
     wire_sla_seconds: int = Field(default=2 * 3600, ge=1)
     wire_hard_stop_seconds: int = Field(default=8 * 3600, ge=1)
     wire_acknowledgement_seconds: int = Field(default=4 * 3600, ge=1)
+    # What wires cost by currency, and how much of a tier may leave: major units.
+    wire_fees: dict[str, Fee] = FEES
+    wire_limits: dict[str, TierLimits] = WIRE_LIMITS
     # How long a saved recipient counts as new; time on the clock, not business time.
     wire_cooling_seconds: int = Field(default=24 * 3600, ge=0)
 
@@ -191,6 +199,25 @@ class Settings(BaseSettings):
             msg = "AURUM_WIRE_TIERS has to rise, and its last tier has to have no upper end (up_to null)"
             raise ValueError(msg)
         return self
+
+    @model_validator(mode="after")
+    def _wires_have_a_rail_a_fee_and_limits(self) -> Self:
+        unreachable = [currency for currency in self.wire_fees if not _has_rail(currency)]
+        if unreachable:
+            msg = f"AURUM_WIRE_FEES: there is no rail for {', '.join(unreachable)}"
+            raise ValueError(msg)
+        for currency, fee in self.wire_fees.items():
+            for amount in (fee.fee, fee.correspondent, *fee.tiers.values()):
+                _check_amount(amount, currency)
+        if missing := WIRE_LIMITS.keys() - self.wire_limits.keys():
+            msg = f"AURUM_WIRE_LIMITS has to name every tier; {', '.join(sorted(missing))} are missing"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def wire_terms(self) -> WireTerms:
+        """The terms on which wires are taken."""
+        return WireTerms(fees=self.wire_fees, limits=self.wire_limits, bank_country=self.bank_bic[4:6])
 
     @model_validator(mode="after")
     def _field_keys_fit(self) -> Self:
@@ -244,6 +271,19 @@ class Settings(BaseSettings):
                 msg = "AURUM_SCANNER is needed in production: clamav, or uploads would be served unscanned"
                 raise ValueError(msg)
         return self
+
+
+def _check_amount(amount: Decimal, currency: str) -> None:
+    try:
+        to_minor(amount, currency)
+    except InvalidAmount as error:
+        msg = f"AURUM_WIRE_FEES: {error.detail}"
+        raise ValueError(msg) from None
+
+
+def _has_rail(currency: str) -> bool:
+    rule = rules().get(currency)
+    return rule is not None and rule.opens is not None
 
 
 @lru_cache(maxsize=1)

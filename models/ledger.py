@@ -43,6 +43,7 @@ class InternalPurpose(StrEnum):
     BLOCKED = "blocked"  # money of sanctioned parties, which may neither be paid nor returned
     SUSPENSE = "suspense"  # money whose owner is not known yet
     CLEARING = "clearing"  # money on its way between two of our books
+    CORRESPONDENT_CHARGES = "correspondent_charges"  # taken in advance for what other banks will charge us
 
 
 class Outcome(StrEnum):

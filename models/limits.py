@@ -76,8 +76,11 @@ class Use(BaseModel):
     amount_minor: int
 
 
-def limits_of(tier: str, currency: str, table: dict[str, TierLimits] = TRANSFER_LIMITS) -> tuple[Limit, ...]:
-    """The limits of a tier in a currency, the narrowest first. Raises `UnknownCurrency`."""
+def limits_of(
+    tier: str, currency: str, table: dict[str, TierLimits] = TRANSFER_LIMITS, *, each: str = "transfer"
+) -> tuple[Limit, ...]:
+    """The limits of a tier in a currency, the narrowest first; `each` is what one movement is called. Raises
+    `UnknownCurrency`."""
     chosen = table[tier]
     unit = UNITS.get(currency, Decimal(1)).scaleb(exponent(currency))
 
@@ -85,7 +88,7 @@ def limits_of(tier: str, currency: str, table: dict[str, TierLimits] = TRANSFER_
         return int((major * unit).to_integral_value(ROUND_HALF_UP))
 
     return (
-        Limit(name="per_transfer", limit_minor=minor(chosen.per_transfer)),
+        Limit(name=f"per_{each}", limit_minor=minor(chosen.per_transfer)),
         Limit(name="day", limit_minor=minor(chosen.day), window=DAY),
         Limit(name="month", limit_minor=minor(chosen.month), window=MONTH),
     )
@@ -123,13 +126,38 @@ def refusal(limit: Limit, amount_minor: int, uses: Sequence[Use], now: datetime,
         return None
     again = resets_at(limit, amount_minor, uses, now)
     allowed = to_decimal(limit.limit_minor, currency)
-    what = "one transfer" if limit.window is None else f"{'24 hours' if limit.window == DAY else '30 days'}"
+    windows = {None: f"one {limit.name.removeprefix('per_')}", DAY: "24 hours", MONTH: "30 days"}
     return LimitExceeded(
-        f"The limit is {allowed:,f} {currency} for {what}; {to_decimal(left, currency):,f} of it are left",
+        f"The limit is {allowed:,f} {currency} for {windows[limit.window]};"
+        f" {to_decimal(left, currency):,f} of it are left",
         limit_name=limit.name,
         limit=allowed,
         used=to_decimal(spent, currency),
         left=to_decimal(left, currency),
         currency=currency,
         resets_at=again,
+    )
+
+
+class Room(BaseModel):
+    """How much of one limit is used and left. `resets_at` is when the oldest of what is used is free again; None where
+    nothing is used."""
+
+    model_config = ConfigDict(frozen=True)
+
+    limit: Limit
+    used_minor: int
+    left_minor: int
+    resets_at: datetime | None
+
+
+def room(limit: Limit, uses: Sequence[Use], now: datetime) -> Room:
+    """What `uses` leave of `limit` at `now`."""
+    spent = used(limit, uses, now)
+    counted = [use.at for use in uses if limit.window is not None and use.at > now - limit.window]
+    return Room(
+        limit=limit,
+        used_minor=spent,
+        left_minor=max(0, limit.limit_minor - spent),
+        resets_at=min(counted) + limit.window if counted and limit.window else None,
     )

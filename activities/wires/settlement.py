@@ -96,6 +96,11 @@ class SettlementSteps:
                 hold_id=hold.id,
                 nostro=await ledger.internal_account(session, InternalPurpose.NOSTRO, wire.currency),
                 fees=await ledger.internal_account(session, InternalPurpose.FEES, wire.currency),
+                correspondent_charges=await ledger.internal_account(
+                    session, InternalPurpose.CORRESPONDENT_CHARGES, wire.currency
+                )
+                if wire.correspondent_minor
+                else None,
                 value_date=_day(answer.booked_on, step),
                 reference=f"Wire {wire.end_to_end_id}",
             ),

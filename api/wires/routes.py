@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from api import audit
-from api.deps import Db, Requires, Staff
+from api.deps import Configuration, Db, Requires, Staff
 from api.errors import documented
 from api.idempotency import IdempotencyKey
 from api.pages import Page, PageQuery, page_of
@@ -40,13 +40,16 @@ async def create_wire(
     request: Request,
     caller: Annotated[Caller, Requires("wires:create")],
     db: Db,
+    settings: Configuration,
     _key: IdempotencyKey,
     at: Annotated[datetime, Depends(now)],
 ) -> WireView:
     """Checks the order, sets amount and fee aside, starts the wire's process. Refused, it leaves nothing behind."""
     audit.note(request, "wire", new=body.model_dump(mode="json"))
     order = body.order(await saved_recipient(request, db, caller, body.beneficiary_id))
-    wire = await wires.place(db, caller.id, order, at=at, request_id=audit.attempt_of(request).request_id)
+    wire = await wires.place(
+        db, caller.id, order, at=at, terms=settings.wire_terms, request_id=audit.attempt_of(request).request_id
+    )
     audit.note(request, "wire", wire.id)
     return view(wire, 0, caller)
 

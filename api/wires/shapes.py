@@ -5,7 +5,7 @@ from datetime import date, datetime
 from typing import Annotated, Any, Final
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from api.amounts import Amount
 from models.auth import Role
@@ -32,6 +32,7 @@ class WireView(BaseModel):
     compliance_status: ComplianceStatus
     amount: Amount
     fee: Amount
+    correspondent_fee: Amount = Field(description="Taken in advance for the banks on the way, beside the fee (OUR).")
     currency: str
     from_account_id: UUID
     recipient_name: str
@@ -103,7 +104,8 @@ def view(wire: Wire, given: int, caller: Caller) -> WireView:
         wire.model_dump(exclude={"amount_minor", "content_hash"})
         | {
             "amount": to_decimal(wire.amount_minor, wire.currency),
-            "fee": to_decimal(wire.fee_minor + wire.deducted_minor, wire.currency),
+            "fee": to_decimal(wire.fee_minor - wire.correspondent_minor + wire.deducted_minor, wire.currency),
+            "correspondent_fee": to_decimal(wire.correspondent_minor, wire.currency),
             "from_account_id": wire.sender_account_id,
             "approvals": Approvals(required=wire.approvals_required, given=given, senior_required=wire.senior_required),
             "reason": wire.reason_text,

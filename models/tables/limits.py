@@ -34,13 +34,21 @@ async def use_limits(
     Raises `LimitExceeded` for the first that it does not fit; then nothing is counted, as the transaction ends.
     The caller holds the lock on the person (`lock_user`), so no two of theirs can each see room for one.
     """
-    now: datetime = (await session.execute(_NOW)).scalar_one()
-    whose = {"user_id": user_id, "family": family, "currency": currency}
-    longest = max(limit.window for limit in limits if limit.window is not None)
-    rows = await session.execute(_USES, {**whose, "since": now - longest})
-    uses = [Use(at=row.at, amount_minor=row.amount_minor) for row in rows]
+    now, uses = await uses_of(session, user_id, family, limits, currency)
     for limit in limits:
         refused = refusal(limit, amount_minor, uses, now, currency)
         if refused is not None:
             raise refused
-    await session.execute(_USE, {**whose, "amount_minor": amount_minor, "transaction_id": transaction_id, "at": now})
+    counted = {"amount_minor": amount_minor, "transaction_id": transaction_id, "at": now}
+    await session.execute(_USE, {"user_id": user_id, "family": family, "currency": currency, **counted})
+
+
+async def uses_of(
+    session: AsyncSession, user_id: UUID, family: str, limits: tuple[Limit, ...], currency: str
+) -> tuple[datetime, list[Use]]:
+    """The database's time, and what counts against `limits` at it, oldest first."""
+    now: datetime = (await session.execute(_NOW)).scalar_one()
+    longest = max(limit.window for limit in limits if limit.window is not None)
+    whose = {"user_id": user_id, "family": family, "currency": currency}
+    rows = await session.execute(_USES, {**whose, "since": now - longest})
+    return now, [Use(at=row.at, amount_minor=row.amount_minor) for row in rows]

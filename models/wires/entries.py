@@ -19,6 +19,7 @@ class WireMoney(BaseModel):
     fee_minor: int
     deducted_minor: int
     currency: str
+    correspondent_minor: int = 0
 
     @property
     def debited_minor(self) -> int:
@@ -32,23 +33,37 @@ class WireMoney(BaseModel):
 
 
 def settlement_entry(
-    wire: WireMoney, *, hold_id: UUID, nostro: UUID, fees: UUID, value_date: date, reference: str
+    wire: WireMoney,
+    *,
+    hold_id: UUID,
+    nostro: UUID,
+    fees: UUID,
+    correspondent_charges: UUID | None = None,
+    value_date: date,
+    reference: str,
 ) -> Entry:
     """The entry that settles a wire. It turns the hold into a debit.
 
-    | account  | debit          | credit                  |
-    |----------|----------------|-------------------------|
-    | customer | amount + fee   |                         |
-    | nostro   |                | amount − deducted       |
-    | fees     |                | fee or deducted         |
+    | account               | debit          | credit                        |
+    |-----------------------|----------------|-------------------------------|
+    | customer              | amount + fee   |                               |
+    | nostro                |                | amount − deducted             |
+    | fees                  |                | fee − correspondents', or deducted |
+    | correspondent charges |                | correspondents' part of the fee (OUR) |
+
+    Where a part is for the correspondents, `correspondent_charges` is given.
     """
     legs = [
         Leg(account_id=wire.account_id, amount_minor=-wire.debited_minor),
         Leg(account_id=nostro, amount_minor=wire.paid_minor),
     ]
     charge = wire.fee_minor + wire.deducted_minor
-    if charge:
-        legs.append(Leg(account_id=fees, amount_minor=charge))
+    own = charge - wire.correspondent_minor
+    if own:
+        legs.append(Leg(account_id=fees, amount_minor=own))
+    if wire.correspondent_minor:
+        assert correspondent_charges is not None
+        legs.append(Leg(account_id=correspondent_charges, amount_minor=wire.correspondent_minor))
     return Entry(
         key=f"wire/{wire.wire_id}/settlement",
         kind="wire",

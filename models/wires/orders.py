@@ -11,25 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from models.bank import Charges, PostalAddress
 from models.errors import RuleRefused
-from models.money import exponent, to_minor
-
-# What the bank takes for a wire, in major units. Currencies that are not here cannot be wired.
-FEES: Final[dict[str, int]] = {"USD": 25, "EUR": 20, "GBP": 18}
-
-
-class Price(BaseModel):
-    """What a wire costs: `fee_minor` on top of the amount, or `deducted_minor` out of it (BEN)."""
-
-    model_config = ConfigDict(frozen=True)
-
-    fee_minor: int
-    deducted_minor: int
-
-
-def price(currency: str, charges: Charges) -> Price:
-    """The bank's own fee (reference/banking.md §6.8). Raises `KeyError` for a currency that cannot be wired."""
-    fee = to_minor(FEES[currency], currency)
-    return Price(fee_minor=0, deducted_minor=fee) if charges is Charges.BEN else Price(fee_minor=fee, deducted_minor=0)
+from models.money import exponent
 
 
 class WireOrder(BaseModel):

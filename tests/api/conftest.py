@@ -11,12 +11,16 @@ from pydantic import SecretStr
 from api.main import create_app
 from infra.limits import Limits, Rates, RouteClass
 from infra.settings import Settings
+from models.limits import TierLimits
+from models.wires import WIRE_LIMITS
 from tests.databases import Database
 
 # Nothing listens there: the API has to serve without Temporal.
 NOWHERE = "127.0.0.1:9"
 # As often as a test run likes.
 OFTEN = Limits(**{route: Rates(user="100000/minute", address="100000/minute") for route in RouteClass})
+# As much as a test orders; that limits hold is `test_wire_limits`' matter.
+MUCH = {**WIRE_LIMITS, "private": TierLimits(per_transfer=10**13, day=10**13, month=10**13)}
 
 
 @pytest.fixture(scope="session")
@@ -26,7 +30,9 @@ def api_settings(_session_database: tuple[Database, Any]) -> Settings:
     # That answers are held is `test_privacy`'s matter, and would take the others' time; that floods are refused is
     # `test_limits`', and on a quick machine all tests together are one.
     url = SecretStr(shared.api_url)
-    return Settings(database_api_url=url, temporal_address=NOWHERE, even_answer_seconds=0, limits=OFTEN)
+    return Settings(
+        database_api_url=url, temporal_address=NOWHERE, even_answer_seconds=0, limits=OFTEN, wire_limits=MUCH
+    )
 
 
 @pytest.fixture(scope="session")

@@ -42,7 +42,7 @@ async def test_the_order_of_the_older_specification_is_taken(door: Door) -> None
     after = await door.world()
     added = {table: after.rows[table] - before.rows[table] for table in after.rows}
     assert {table: count for table, count in added.items() if count} == {
-        "wire_transfers": 1, "wire_events": 1, "holds": 1, "outbox": 1,
+        "wire_transfers": 1, "wire_events": 1, "holds": 1, "outbox": 1, "limit_uses": 1,
     }  # fmt: skip
     assert after.audit == [("done", None)]
     assert await held(door.owner, customer.account) == (1_025_00, 1_025_00)
@@ -71,7 +71,7 @@ async def test_a_hundred_balance_reads_at_once_all_answer_while_money_is_held(do
 
 @pytest.mark.parametrize(
     ("changes", "fee", "taken"),
-    [({"charges": "OUR"}, "25.00", FEE), ({"charges": "SHA"}, "25.00", FEE), ({"charges": "BEN"}, "25.00", 0)],
+    [({"charges": "OUR"}, "25.00", FEE + 20_00), ({"charges": "SHA"}, "25.00", FEE), ({"charges": "BEN"}, "25.00", 0)],
 )
 async def test_who_bears_the_charges_decides_what_is_held(
     door: Door, changes: dict[str, str], fee: str, taken: int
@@ -114,7 +114,7 @@ async def test_everything_ordered_is_answered_and_kept(door: Door) -> None:
         "recipient_address": {"street": "Unter den Linden", "building": "7", "town": "Berlin", "postal_code": "10117",
                               "country": "DE"},
         "purpose_code": "B112",
-        "charges": "OUR",
+        "charges": "SHA",
         "reference": "Rechnung 7 / 2026",
         "execution_date": str(datetime.now(UTC).date() + timedelta(days=30)),
     }  # fmt: skip

@@ -27,7 +27,7 @@ WIRES = "/api/v1/wires"
 # Everything that an order, a decision or a settlement writes, except for the audit log.
 STORED = (
     "wire_transfers", "wire_approvals", "wire_events", "wire_hits", "holds", "outbox", "transactions", "postings",
-    "notifications", "idempotency_keys", "bank_messages",
+    "notifications", "idempotency_keys", "bank_messages", "limit_uses",
 )  # fmt: skip
 FEE = 25_00
 
@@ -82,7 +82,7 @@ class Door:
 
     async def customer(self, minor: int = 10_000_000_00, currency: str = "USD", **columns: object) -> Customer:
         """A new customer with that much money."""
-        person = await add_customer(self.owner, **columns)  # type: ignore[arg-type] # columns of the table, by name
+        person = await add_customer(self.owner, **{"tier": "private", **columns})  # type: ignore[arg-type] # columns of the table, by name
         return Customer(
             person,
             await signed_in(self.app, self.owner, person),

@@ -52,8 +52,8 @@ async def person(
         user_id = uuid7()
         await session.execute(
             text(
-                "INSERT INTO users (id, email, first_name, last_name, role, permissions, kyc_status, address)"
-                " VALUES (:id, :email, :first, :last, :role, :rights, 'approved', cast(:address AS jsonb))"
+                "INSERT INTO users (id, email, first_name, last_name, role, permissions, kyc_status, tier, address)"
+                " VALUES (:id, :email, :first, :last, :role, :rights, 'approved', 'private', cast(:address AS jsonb))"
             ),
             {
                 "id": user_id,

@@ -53,7 +53,7 @@ async def test_the_people_are_those_that_a_stack_promises(database_url: str, own
                 " WHERE a.currency IN ('USD', 'EUR')"
             )
         )
-        least = {"premium": 250_000, "standard": 50_000}
+        least = {"private": 250_000, "premium": 50_000}
         assert all(balance >= least[tier] for tier, _, balance in rows)
 
 

@@ -19,6 +19,12 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.execute("DROP TRIGGER wire_transfers_free_limits ON wire_transfers")
+    op.execute("DROP FUNCTION app.free_wire_limits()")
+    op.execute("DROP INDEX limit_uses_of_wire")
+    op.execute("DROP TRIGGER wire_transfers_charges ON wire_transfers")
+    op.execute("DROP FUNCTION app.guard_wire_charges()")
+    op.execute("ALTER TABLE wire_transfers DROP COLUMN correspondent_minor")
     op.execute("DROP TABLE bank_calendars")
     op.execute("ALTER TABLE calendar_days DROP COLUMN closes, DROP COLUMN source, DROP COLUMN created_at")
     op.execute("DROP INDEX wire_transfers_recipient")

@@ -11,10 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
 from models.errors import (
-    AccountUnusable,
     AlreadyDecided,
     ContentChanged,
-    CurrencyMismatch,
     DeadlinePassed,
     FourEyes,
     NotFound,
@@ -23,24 +21,22 @@ from models.errors import (
 )
 from models.money import written
 from models.tables import ledger
-from models.tables.accounts import owned_account
+from models.tables.limits import use_limits
 from models.tables.outbox import enqueue
-from models.tables.users import may_send_money
+from models.tables.wires.quotes import TERMS, WIRE, quote
 from models.tables.wires.rows import Wire, WireApproval, approvals, find, locked, tell
 from models.wires import (
-    FEES,
     UNDECIDED,
     ComplianceStatus,
     Mover,
     SlaStage,
     WireOrder,
     WireStatus,
-    check_execution_date,
+    WireTerms,
     content_hash,
     decimals,
     end_to_end_id,
     may_move,
-    price,
 )
 
 
@@ -50,26 +46,17 @@ async def place(
     order: WireOrder,
     *,
     at: datetime | None = None,
+    terms: WireTerms = TERMS,
     request_id: str | None = None,
 ) -> Wire:
-    """Orders a wire, `at` that moment or now: stores it, sets its money aside, and asks for its process.
+    """Orders a wire, `at` that moment or now: stores it, sets its money aside, uses up its part of the limits, and asks
+    for its process.
 
-    Raises `NotFound` (the account), `KycRequired`, `CustomerFrozen`, `CurrencyMismatch`, `AccountUnusable`,
-    `RuleRefused` (a currency that is not wired), `ExecutionDateRefused` and `InsufficientFunds`; then nothing is
-    stored.
+    Raises what `quote` does, `InsufficientFunds` and `LimitExceeded`; then nothing is stored. Whoever lacks both money
+    and room is told of the money. Locks are taken in one order: the person, then the account.
     """
-    await may_send_money(session, maker)
-    account = await owned_account(session, maker, order.sender_account_id)
-    if account.currency != order.currency:
-        raise CurrencyMismatch(f"the account is held in {account.currency}, the wire is in {order.currency}")
-    if account.status != "active":
-        raise AccountUnusable(f"the account is {account.status}")
-    if order.currency not in FEES:
-        raise RuleRefused(f"wires are sent in {', '.join(sorted(FEES))}; {order.currency} is not among them")
-    cost = price(order.currency, order.charges)
-    if cost.deducted_minor >= order.amount_minor:
-        raise RuleRefused(f"the fee of {written(cost.deducted_minor, order.currency)} is more than the amount")
-    check_execution_date(order.execution_date, (at or datetime.now(UTC)).astimezone(UTC).date())
+    quoted = await quote(session, maker, order, terms=terms, at=at or datetime.now(UTC), lock=True)
+    cost = quoted.price
     wire_id = uuid7()
     content = order.model_dump(mode="json") | cost.model_dump()
     wire = Wire(
@@ -87,6 +74,15 @@ async def place(
     session.add(wire)
     await session.flush()
     await ledger.place_hold(session, wire.sender_account_id, wire.money.debited_minor, "wire", wire.id, maker)
+    await use_limits(
+        session,
+        maker,
+        WIRE,
+        quoted.limits,
+        amount_minor=wire.amount_minor,
+        currency=wire.currency,
+        transaction_id=wire.id,
+    )
     await tell(session, wire, "ordered", actor="customer", actor_id=maker, step="ordered")
     await _wake(session, wire, request_id)
     return wire

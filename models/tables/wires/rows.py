@@ -44,6 +44,8 @@ class Wire(SQLModel, table=True):
     amount_minor: int = Field(sa_type=BigInteger)
     fee_minor: int = Field(sa_type=BigInteger)
     deducted_minor: int = Field(default=0, sa_type=BigInteger)
+    # Of the fee: what is taken in advance for the banks on the way (OUR).
+    correspondent_minor: int = Field(default=0, sa_type=BigInteger)
     currency: str
     exponent: int
     recipient_name: str
@@ -91,6 +93,7 @@ class Wire(SQLModel, table=True):
             amount_minor=self.amount_minor,
             fee_minor=self.fee_minor,
             deducted_minor=self.deducted_minor,
+            correspondent_minor=self.correspondent_minor,
             currency=self.currency,
         )
 
