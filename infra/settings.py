@@ -17,6 +17,7 @@ from infra.crypto import Keyring, decoded, weakness
 from infra.limits import Limits
 from models.calendar_rules import rules
 from models.errors import InvalidAmount
+from models.fees import FREE, FeeSchedule
 from models.limits import TierLimits
 from models.money import to_minor
 from models.wires import FEES, TIERS, WIRE_LIMITS, Fee, Tier, WireTerms
@@ -172,6 +173,9 @@ class Settings(BaseSettings):
     document_retention_years: int = Field(default=5, ge=5, le=10)
     # Uploads that one process of the API takes at the same moment; more are asked to come back.
     uploads_at_once: int = Field(default=4, ge=1, le=64)
+
+    # What transfers within the bank cost (models/fees.py), a JSON list of rules; without any they are free.
+    transfer_fees: FeeSchedule = FREE
 
     # Wire desk. Durations are business time when bank_hours is `calendar`.
     wire_tiers: tuple[Tier, ...] = TIERS

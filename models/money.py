@@ -2,10 +2,10 @@
 
 An amount is an `int` of minor units beside an ISO 4217 code (`1000.00 USD` is `100000, "USD"`). Decimals exist at the
 door only: `to_minor` reads what a caller wrote, `to_decimal` writes it back with the currency's own number of decimals.
-Nothing here rounds: an amount with more decimals than its currency has is an error (contract §1).
+Nothing rounds unless its name says how: an amount with more decimals than its currency has is an error (contract §1).
 """
 
-from decimal import Context, Decimal, Inexact, InvalidOperation
+from decimal import ROUND_HALF_UP, Context, Decimal, Inexact, InvalidOperation
 from typing import Final
 
 from models.errors import InvalidAmount, UnknownCurrency
@@ -22,6 +22,8 @@ MAX_MINOR: Final = 10**15 - 1
 
 # The usual context rounds to 28 digits without a word; here losing a digit is an error.
 _EXACT: Final = Context(prec=40, traps=[Inexact, InvalidOperation])
+
+_WIDE: Final = Context(prec=60)
 
 
 def exponent(currency: str) -> int:
@@ -61,6 +63,11 @@ def to_minor(amount: Decimal | int | str, currency: str) -> int:
 def to_decimal(minor: int, currency: str) -> Decimal:
     """`minor` units of `currency` as a decimal with exactly the currency's number of decimals."""
     return Decimal(minor).scaleb(-exponent(currency))
+
+
+def share_half_up(minor: int, percent: Decimal) -> int:
+    """`percent` per cent of `minor` (not below zero) as whole minor units, half a unit and more rounded up."""
+    return int((minor * percent / 100).quantize(Decimal(1), ROUND_HALF_UP, context=_WIDE))
 
 
 def written(minor: int, currency: str) -> str:

@@ -72,13 +72,41 @@ class TransferOrder(BaseModel):
     category: str | None = None
 
 
+class TransferFee(BaseModel):
+    """What the payer pays for a transfer (above zero, minor units), to the bank's account `income`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    minor: int
+    income: UUID
+
+
+class TransferQuote(BaseModel):
+    """What a transfer would cost, in minor units; `covered`: whether the account has amount and fee now."""
+
+    model_config = ConfigDict(frozen=True)
+
+    currency: str
+    amount_minor: int
+    fee_minor: int
+    own: bool
+    covered: bool
+
+
 def masked(number: str) -> str:
     """As much of an account number as the other side of a transaction is shown: its last four characters."""
     return f"…{number[-4:]}"
 
 
 def transfer_entry(
-    order: TransferOrder, customer: UUID, *, target: UUID, amount_minor: int, currency: str, numbers: tuple[str, str]
+    order: TransferOrder,
+    customer: UUID,
+    *,
+    target: UUID,
+    amount_minor: int,
+    currency: str,
+    numbers: tuple[str, str],
+    fee: TransferFee | None = None,
 ) -> Entry:
     """The entry of a transfer. `numbers` are those of the paying and of the receiving account.
 
@@ -86,8 +114,13 @@ def transfer_entry(
     |-----------|--------|--------|
     | paying    | amount |        |
     | receiving |        | amount |
+    | paying    | fee    |        |
+    | fees      |        | fee    |
+
+    The fee has legs of its own, so that a statement tells what was paid to whom, and what it cost.
     """
     paying, receiving = numbers
+    charged = (debit(order.from_account_id, fee.minor), credit(fee.income, fee.minor)) if fee else ()
     entry_id = uuid7()
     return Entry(
         id=entry_id,
@@ -96,9 +129,10 @@ def transfer_entry(
         kind=TRANSFER,
         currency=currency,
         amount_minor=amount_minor,
-        legs=(debit(order.from_account_id, amount_minor), credit(target, amount_minor)),
+        legs=(debit(order.from_account_id, amount_minor), credit(target, amount_minor), *charged),
         from_account_id=order.from_account_id,
         to_account_id=target,
+        fee_minor=fee.minor if fee else 0,
         description=order.description,
         category=order.category or DEFAULT_CATEGORY,
         metadata={"from_account_number": masked(paying), "to_account_number": masked(receiving)},

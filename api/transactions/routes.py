@@ -8,7 +8,7 @@ from fastapi import Query, Request
 from pydantic import StringConstraints
 
 from api import audit
-from api.deps import Db, Requires
+from api.deps import Configuration, Db, Requires
 from api.errors import documented
 from api.idempotency import IdempotencyKey
 from api.moments import Moment
@@ -23,12 +23,16 @@ from api.transactions.shapes import (
     TransactionDetail,
     TransactionPage,
     TransactionView,
+    TransferEstimate,
     analytics_of,
     detail,
+    estimate,
     view,
 )
+from models.auth import Role
 from models.errors import RuleRefused
 from models.tables import transactions
+from models.tables.accounts import accounts_of
 from models.tables.auth import Caller
 from models.tables.transactions import Found, Transaction
 from models.transactions import CATEGORIES
@@ -49,13 +53,24 @@ async def create_transfer(
     request: Request,
     caller: Annotated[Caller, Requires("transactions:create")],
     db: Db,
+    settings: Configuration,
     _key: IdempotencyKey,
 ) -> TransactionView:
-    """Moves money at once: with the answer it is on the other account. Refused, it leaves nothing behind."""
+    """Moves money at once: with the answer it is on the other account. `fee` was taken beside the amount; what it will
+    be says `estimate-fee`. Refused, it leaves nothing behind."""
     audit.note(request, "transaction", new=body.model_dump(mode="json"))
-    done = await transactions.transfer(db, caller.id, body.order())
+    done = await transactions.transfer(db, caller.id, body.order(), settings.transfer_fees)
     audit.note(request, "transaction", done.id, new={"status": done.status})
     return view(done)
+
+
+@router.post("/estimate-fee", summary="What a transfer would cost", responses=documented(400, 401, 403, 404))
+async def estimate_fee(
+    body: TransferIn, caller: Annotated[Caller, Requires("transactions:create")], db: Db, settings: Configuration
+) -> TransferEstimate:
+    """A dry run of a transfer within the bank: the fee that would be taken beside the amount. Moves nothing, and counts
+    against no limit. Between your own accounts nothing is charged."""
+    return estimate(await transactions.quote(db, caller.id, body.order(), settings.transfer_fees))
 
 
 @router.get("", summary="Your transactions", responses=documented(401, 403, 404))
@@ -67,7 +82,7 @@ async def list_transactions(
     found = await transactions.newest(
         db, accounts, chosen, limit=wanted.limit, offset=wanted.offset, cursor=wanted.cursor
     )
-    return await _page(db, found, wanted)
+    return await _page(db, caller, found, wanted)
 
 
 @router.get("/search", summary="Search your transactions", responses=documented(400, 401, 403, 404))
@@ -80,7 +95,7 @@ async def search_transactions(
     if accounts is None:
         raise RuleRefused("Name the account to search in")
     found = await transactions.search(db, accounts, q, limit=wanted.limit, offset=wanted.offset)
-    page = await _page(db, found, wanted)
+    page = await _page(db, caller, found, wanted)
     return page.model_copy(update={"next_cursor": None})
 
 
@@ -113,7 +128,7 @@ async def analyse(
     largest = await transactions.largest(db, accounts, start, end)
     shown = {
         one.id: one
-        for one in await _views(db, await transactions.by_ids(db, [i for ids in largest.values() for i in ids]))
+        for one in await _views(db, caller, await transactions.by_ids(db, [i for ids in largest.values() for i in ids]))
     }
     return Analytics(
         since=start,
@@ -131,19 +146,26 @@ async def analyse(
 
 
 @router.get("/{transaction_id}", summary="One transaction", responses=documented(401, 403, 404))
-async def read_transaction(transaction_id: UUID, _caller: Reader, db: Db) -> TransactionDetail:
+async def read_transaction(transaction_id: UUID, caller: Reader, db: Db) -> TransactionDetail:
     """What moved, between which accounts, with the legs on the reader's own."""
-    (shown,) = await _views(db, [await transactions.find(db, transaction_id)])
+    (shown,) = await _views(db, caller, [await transactions.find(db, transaction_id)])
     return detail(shown, await transactions.legs_of(db, transaction_id))
 
 
-async def _views(db: Db, found: list[Transaction]) -> list[TransactionView]:
+async def _views(db: Db, caller: Caller, found: list[Transaction]) -> list[TransactionView]:
     undone = await transactions.reversed_among(db, [one.id for one in found])
-    return [view(one, reversed_since=one.id in undone) for one in found]
+    # What the other side paid for sending money is theirs to know.
+    payers = None
+    if caller.role == Role.CUSTOMER and any(one.fee_minor for one in found):
+        payers = {account.id for account in await accounts_of(db, caller.id)}
+    return [
+        view(one, reversed_since=one.id in undone, shows_fee=payers is None or one.from_account_id in payers)
+        for one in found
+    ]
 
 
-async def _page(db: Db, found: Found, wanted: Wanted) -> TransactionPage:
-    data = await _views(db, found.transactions)
+async def _page(db: Db, caller: Caller, found: Found, wanted: Wanted) -> TransactionPage:
+    data = await _views(db, caller, found.transactions)
     return TransactionPage(
         data=data,
         total=found.total,

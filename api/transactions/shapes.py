@@ -12,7 +12,7 @@ from api.amounts import Amount
 from api.pages import Page
 from models.money import to_decimal
 from models.tables.transactions import Moved, Transaction
-from models.transactions import TransactionStatus
+from models.transactions import TransactionStatus, TransferQuote
 
 
 class TransactionView(BaseModel):
@@ -115,13 +115,36 @@ class Analytics(BaseModel):
     data: list[CurrencyAnalytics]
 
 
-def view(transaction: Transaction, *, reversed_since: bool = False) -> TransactionView:
+class TransferEstimate(BaseModel):
+    """What a transfer would cost. `covered`: whether the account has the total now."""
+
+    amount: Amount
+    fee: Amount
+    total: Amount
+    currency: str = Field(examples=["EUR"])
+    own_accounts: bool = Field(description="Between accounts of your own, where nothing is charged.")
+    covered: bool
+
+
+def estimate(quoted: TransferQuote) -> TransferEstimate:
+    """A quote as its customer sees it."""
+    return TransferEstimate(
+        amount=to_decimal(quoted.amount_minor, quoted.currency),
+        fee=to_decimal(quoted.fee_minor, quoted.currency),
+        total=to_decimal(quoted.amount_minor + quoted.fee_minor, quoted.currency),
+        currency=quoted.currency,
+        own_accounts=quoted.own,
+        covered=quoted.covered,
+    )
+
+
+def view(transaction: Transaction, *, reversed_since: bool = False, shows_fee: bool = True) -> TransactionView:
     """A transaction as people see it. A reversed one keeps its row; the later entry says that it was."""
     return TransactionView.model_validate(
         transaction.model_dump(include=set(TransactionView.model_fields))
         | {
             "amount": to_decimal(transaction.amount_minor, transaction.currency),
-            "fee": to_decimal(transaction.fee_minor, transaction.currency),
+            "fee": to_decimal(transaction.fee_minor if shows_fee else 0, transaction.currency),
             "metadata": transaction.metadata_,
             "status": TransactionStatus.REVERSED if reversed_since else transaction.status,
         }

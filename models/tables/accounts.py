@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field, SQLModel, col
 from uuid_utils.compat import uuid7
 
 from models.accounts import SERIAL_DIGITS, AccountStatus, AccountType, account_number
@@ -125,6 +125,12 @@ async def owned_account(session: AsyncSession, user_id: UUID, account_id: UUID) 
     if account is None:
         raise NotFound("There is no such account")
     return account
+
+
+async def owns(session: AsyncSession, user_id: UUID, account_id: UUID) -> bool:
+    """Whether that account is that customer's."""
+    found = await session.execute(select(col(Account.id)).filter_by(id=account_id, user_id=user_id))
+    return found.scalar_one_or_none() is not None
 
 
 async def recipient_by_number(session: AsyncSession, number: str) -> Recipient:

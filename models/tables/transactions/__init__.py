@@ -5,7 +5,7 @@ from models.tables.transactions.insights import Moved, largest, moved
 from models.tables.transactions.lists import Found, by_ids, categories_of, legs_of, newest, reversed_among, search
 from models.tables.transactions.reversals import reverse
 from models.tables.transactions.rows import Transaction, find
-from models.tables.transactions.transfers import transfer
+from models.tables.transactions.transfers import quote, transfer
 
 __all__ = [
     "Found",
@@ -18,6 +18,7 @@ __all__ = [
     "legs_of",
     "moved",
     "newest",
+    "quote",
     "reverse",
     "reversed_among",
     "search",
