@@ -26,6 +26,7 @@ from activities.calendars import CalendarSteps
 from activities.ledger import LedgerSteps
 from activities.notifications import NotificationSteps
 from activities.side_proofs import SideProofSteps
+from activities.transactions import TransactionSteps
 from activities.upkeep import UpkeepSteps
 from activities.wires import ApprovalSteps, PaymentSteps, SettlementSteps, WireDesk
 from infra import schedules, temporal
@@ -42,6 +43,7 @@ from workflows.calendars import CalendarTopUpWorkflow
 from workflows.ledger import FlowRollupWorkflow, LedgerProofWorkflow, LedgerRollupWorkflow
 from workflows.notifications import NotificationWorkflow
 from workflows.side_proofs import FlowProofWorkflow, ProcessProofWorkflow
+from workflows.transactions import ReversalWorkflow
 from workflows.upkeep import DataCleanupWorkflow
 from workflows.wires import WireLateAnswerWorkflow, WireWorkflow
 
@@ -60,6 +62,7 @@ WORKFLOWS: Sequence[type] = (
     ProcessProofWorkflow,
     FlowProofWorkflow,
     DataCleanupWorkflow,
+    ReversalWorkflow,
 )
 
 
@@ -105,6 +108,7 @@ def assemble(config: Settings, engine: AsyncEngine) -> Parts:
             aside.prove_processes,
             aside.prove_flows,
             UpkeepSteps(engine).clean_up_data,
+            TransactionSteps(engine).reverse,
         ),
     )
 

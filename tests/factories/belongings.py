@@ -44,6 +44,8 @@ _ROWS = """
         SELECT account_id, '2026-11-01', 'other', false, 1, 0, 1 FROM account_flow_horizons;
     INSERT INTO account_flow_peaks (account_id, day, own, amounts, entries)
         SELECT account_id, '2026-11-01', false, '{-1}', ARRAY[uuidv7()] FROM account_flow_horizons;
+    INSERT INTO transaction_reversals (transaction_id, status, reason, asked_by)
+        SELECT max(id::text)::uuid, 'approved', 'r', :officer FROM transactions;
     INSERT INTO side_proofs (kind, run, took_ms, proven, checked, finding_count, findings)
         VALUES ('flows', 'r', 1, true, 1, 0, '[]');
     INSERT INTO wire_approvals (wire_id, maker_id, officer_id, decision, senior, content_hash)
