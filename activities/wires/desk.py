@@ -10,7 +10,7 @@ from infra.providers.bank import BankChannel
 from infra.providers.bank.charset import in_x_set
 from infra.settings import BankHours, BankProfile, Settings
 from models.auth import permissions_of
-from models.calendars import AlwaysOpen, Hours
+from models.calendars import Hours
 from models.screening import Hit, Subject, screen
 from models.tables import calendars, notifications, sanctions
 from models.tables.wires import Wire
@@ -57,11 +57,11 @@ class WireDesk:
 
     async def desk_hours(self, session: AsyncSession) -> Hours:
         """The business time of approvals."""
-        return AlwaysOpen() if self.hours is BankHours.ALWAYS else await calendars.desk_hours(session)
+        return await calendars.open_hours(session, calendars.DESK, always=self.hours is BankHours.ALWAYS)
 
     async def rail_hours(self, session: AsyncSession, currency: str) -> Hours:
         """When orders in `currency` can be given to the bank."""
-        return AlwaysOpen() if self.hours is BankHours.ALWAYS else await calendars.rail_hours(session, currency)
+        return await calendars.open_hours(session, currency, always=self.hours is BankHours.ALWAYS)
 
     async def bank_is_late_at(self, session: AsyncSession, wire: Wire, asked_at: datetime) -> datetime:
         """When operations are told that the bank has not answered what it was asked at `asked_at`."""

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.audit import Outcome
 from models.calendar_rules import rules, special_days
-from models.calendars import BusinessHours
+from models.calendars import AlwaysOpen, BusinessHours, Hours
 from models.errors import NotFound, RuleRefused, WrongState
 from models.tables.audit import AuditEntry, append
 
@@ -49,6 +49,11 @@ async def rail_hours(session: AsyncSession, currency: str, other: str | None = N
         return hours
     closed = [one.day for one in await calendar_days(session, other) if one.closes is None]
     return hours.except_on(closed, (await _kept(session, other)).days_until)
+
+
+async def open_hours(session: AsyncSession, calendar: str, *, always: bool) -> Hours:
+    """The hours of a rail by its currency, or of the desk (`DESK`); every moment where calendars do not hold."""
+    return AlwaysOpen() if always else await _hours(session, calendar)
 
 
 async def closed_on(session: AsyncSession, calendar: str, day: date) -> str | None:

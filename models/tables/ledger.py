@@ -129,6 +129,9 @@ async def post_one(session: AsyncSession, entry: Entry) -> PostedEntry:
     return result
 
 
+NOT_COVERED: Final = "The available balance does not cover the amount and its fee"
+
+
 async def place_hold(
     session: AsyncSession,
     account_id: UUID,
@@ -157,7 +160,7 @@ async def place_hold(
         case "placed" | "replayed":
             return UUID(str(hold_id))
         case "insufficient_funds":
-            raise InsufficientFunds("The available balance does not cover the amount and its fee")
+            raise InsufficientFunds(NOT_COVERED)
         case "account_unusable":
             raise AccountUnusable("The account is frozen or closed")
         case "ledger_frozen":
