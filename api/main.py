@@ -11,6 +11,7 @@ from api import (
     accounts,
     admin,
     auth,
+    console,
     devices,
     documentation,
     errors,
@@ -59,6 +60,7 @@ ROUTERS: Final = (
     transactions.router,
     wires.router,
     admin.router,
+    console.router,
 )
 
 
@@ -80,6 +82,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     for router in ROUTERS:
         app.include_router(router)
+    app.router.routes.append(console.STATIC)
     errors.install(app)
     documentation.describe(app)
     _surround(app, chosen)

@@ -6,7 +6,7 @@
 Things are listed by their id, which is a UUIDv7 and so their age. A cursor is the id of the last thing seen.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Generic, Protocol, TypeVar
 from uuid import UUID
 
@@ -63,15 +63,24 @@ PageQuery = Annotated[Wanted, Depends(_wanted)]
 
 
 async def page_of(
-    db: AsyncSession, chosen: Select[R], identity: Any, wanted: Wanted, view: Callable[[R], T]
+    db: AsyncSession,
+    chosen: Select[R],
+    identity: Any,
+    wanted: Wanted,
+    view: Callable[[R], T],
+    *,
+    first: Sequence[Any] = (),
 ) -> Page[T]:
-    """The wanted part of `chosen`, newest first. `identity` is the column of the id, `view` makes a row an answer."""
+    """The wanted part of `chosen`, newest first. `identity` is the column of the id, `view` makes a row an answer.
+
+    `first` is another order, for short lists: a cursor goes by age alone and is neither taken nor given then.
+    """
     total = (await db.execute(select(func.count()).select_from(chosen.order_by(None).subquery()))).scalar_one()
-    part = chosen.order_by(identity.desc()).limit(wanted.limit).offset(wanted.offset)
-    if wanted.cursor is not None:
+    part = chosen.order_by(*first, identity.desc()).limit(wanted.limit).offset(wanted.offset)
+    if wanted.cursor is not None and not first:
         part = part.where(identity < wanted.cursor)
     rows = list((await db.execute(part)).scalars())
-    full = len(rows) == wanted.limit
+    full = len(rows) == wanted.limit and not first
     more = full and (wanted.cursor is not None or wanted.offset + len(rows) < total)
     return Page(
         data=[view(row) for row in rows],

@@ -1,7 +1,7 @@
 """The operations on wires. The acts and their rules are in `models.tables.wires.acts`; here they are asked for."""
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import Depends, Query, Request
@@ -16,13 +16,14 @@ from api.pages import Page, PageQuery, page_of
 from api.routing import feature
 from api.wires.beneficiaries import saved_recipient
 from api.wires.orders import WireIn
-from api.wires.shapes import Approval, Rejection, Timeline, WireView, timeline_of, view
+from api.wires.shapes import Approval, Found, Rejection, Timeline, WireView, timeline_of, view
 from models.tables import wires
 from models.tables.auth import Caller
 from models.tables.wires import Wire
 from models.wires import WireStatus
 
 router = feature("wires")
+WireSort = Literal["newest", "deadline"]
 
 
 async def now() -> datetime:
@@ -61,6 +62,7 @@ async def list_wires(
     wanted: PageQuery,
     status: Annotated[list[WireStatus] | None, Query()] = None,
     account_id: UUID | None = None,
+    order: Annotated[WireSort, Query(description="`deadline`: what has to be decided first comes first.")] = "newest",
 ) -> Page[WireView]:
     """The wires that the caller may see, newest first: a customer's own, everybody's for staff."""
     chosen = select(Wire)
@@ -68,10 +70,23 @@ async def list_wires(
         chosen = chosen.where(col(Wire.status).in_(status))
     if account_id:
         chosen = chosen.where(col(Wire.sender_account_id) == account_id)
-    page: Page[Wire] = await page_of(db, chosen, col(Wire.id), wanted, lambda wire: wire)
+    first = (col(Wire.sla_deadline).asc().nulls_last(),) if order == "deadline" else ()
+    page: Page[Wire] = await page_of(db, chosen, col(Wire.id), wanted, lambda wire: wire, first=first)
     given = await wires.given(db, [wire.id for wire in page.data])
     views = [view(wire, given.get(wire.id, 0), caller) for wire in page.data]
     return Page[WireView].model_validate(page.model_dump(exclude={"data"}) | {"data": views})
+
+
+@router.get("/find", summary="Find wires", responses=documented(401, 403))
+async def find_wires(
+    caller: Annotated[Caller, Staff("wires:read")],
+    db: Db,
+    q: Annotated[str, Query(min_length=1, max_length=100, description="Words of recipient or reference; an id.")],
+) -> Found:
+    """The newest ten that have it: by id, UETR, end-to-end id, recipient or reference."""
+    found = await wires.found(db, q.strip(), most=10)
+    given = await wires.given(db, [wire.id for wire in found])
+    return Found(data=[view(wire, given.get(wire.id, 0), caller) for wire in found])
 
 
 @router.get("/{wire_id}", summary="Read a wire", responses=documented(401, 403, 404))

@@ -61,6 +61,12 @@ class WireView(BaseModel):
     updated_at: datetime
 
 
+class Found(BaseModel):
+    """Wires that were looked for, the newest first."""
+
+    data: list[WireView]
+
+
 class TimelineEntry(BaseModel):
     """One thing that happened to a wire."""
 

@@ -21,7 +21,11 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.execute("DROP POLICY staff ON notifications")
     op.execute("DROP POLICY operations ON users")
+    for index in ("wire_transfers_ended", "wire_transfers_similar", "bank_messages_quarantined"):
+        op.execute(f"DROP INDEX {index}")
     for signature in (
+        "staff_dashboard()",
+        "staff_find_wires(text, uuid, integer)",
         "staff_freeze_user(uuid, boolean)",
         "staff_reset_factors(uuid)",
         "staff_end_sessions(uuid)",

@@ -191,6 +191,19 @@ async def find(session: AsyncSession, wire_id: UUID) -> Wire:
     return wire
 
 
+async def found(session: AsyncSession, words: str, *, most: int) -> Sequence[Wire]:
+    """The newest wires that staff find by an id, a UETR, or words of the recipient's name or the reference."""
+    try:
+        named = UUID(words)
+    except ValueError:
+        named = None
+    ids = await session.execute(
+        text("SELECT id FROM staff_find_wires(:words, :named, :most)"), {"words": words, "named": named, "most": most}
+    )
+    statement = select(Wire).where(col(Wire.id).in_(ids.scalars().all())).order_by(col(Wire.id).desc())
+    return (await session.execute(statement)).scalars().all()
+
+
 async def tell(
     session: AsyncSession,
     wire: Wire,
