@@ -45,9 +45,9 @@ async def quote(
     if account.status != "active":
         raise AccountUnusable(f"the account is {account.status}")
     cost = price(order.currency, order.charges, person.tier, terms.fees)
+    check_charges(order.charges, order.currency, terms.bank_country, order.recipient_country)
     if cost.deducted_minor >= order.amount_minor:
         raise RuleRefused(f"the fee of {written(cost.deducted_minor, order.currency)} is more than the amount")
-    check_charges(order.charges, order.currency, terms.bank_country, order.recipient_country)
     check_purpose(order.purpose_code, order.recipient_country, order.currency)
     check_execution_date(order.execution_date, at.astimezone(UTC).date())
     limits = limits_of(person.limits_tier, order.currency, terms.limits, each=WIRE)
