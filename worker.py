@@ -25,6 +25,7 @@ from activities.bank import BankInbox
 from activities.calendars import CalendarSteps
 from activities.ledger import LedgerSteps
 from activities.notifications import NotificationSteps
+from activities.sanctions import SanctionsSteps
 from activities.side_proofs import SideProofSteps
 from activities.transactions import TransactionSteps
 from activities.upkeep import UpkeepSteps
@@ -35,6 +36,7 @@ from infra.database import connect, transaction
 from infra.outbox import Dispatcher, relay
 from infra.providers.bank import FolderChannel
 from infra.providers.email import EmailProvider, FolderEmail, SendGridEmail
+from infra.providers.sanctions import Fetcher
 from infra.settings import EmailKind, Settings, settings
 from models.tables import calendars
 from workflows.audit import AuditSealWorkflow
@@ -42,6 +44,7 @@ from workflows.auth import SessionCleanupWorkflow
 from workflows.calendars import CalendarTopUpWorkflow
 from workflows.ledger import FlowRollupWorkflow, LedgerProofWorkflow, LedgerRollupWorkflow
 from workflows.notifications import NotificationWorkflow
+from workflows.sanctions import SanctionsRefreshWorkflow
 from workflows.side_proofs import FlowProofWorkflow, ProcessProofWorkflow
 from workflows.transactions import ReversalWorkflow
 from workflows.upkeep import DataCleanupWorkflow
@@ -63,6 +66,7 @@ WORKFLOWS: Sequence[type] = (
     FlowProofWorkflow,
     DataCleanupWorkflow,
     ReversalWorkflow,
+    SanctionsRefreshWorkflow,
 )
 
 
@@ -84,6 +88,7 @@ def assemble(config: Settings, engine: AsyncEngine) -> Parts:
     notifications = NotificationSteps(engine, _email(config), keyring)
     books = LedgerSteps(engine)
     aside = SideProofSteps(engine)
+    lists = SanctionsSteps(engine, config.sanctions_sources, Fetcher(config.sanctions_dir))
     auditing = AuditSteps(engine, config.audit_anchor_file)
     return Parts(
         engine=engine,
@@ -109,6 +114,9 @@ def assemble(config: Settings, engine: AsyncEngine) -> Parts:
             aside.prove_flows,
             UpkeepSteps(engine).clean_up_data,
             TransactionSteps(engine).reverse,
+            lists.sources,
+            lists.refresh,
+            lists.note_failure,
         ),
     )
 

@@ -90,6 +90,14 @@ SCHEDULES: Final[dict[str, Upkeep]] = {
         catch_up=timedelta(hours=1),
         timeout=timedelta(minutes=10),
     ),
+    "sanctions-refresh": Upkeep(
+        workflow="sanctions-refresh",
+        why="The lists that wires and customers are screened against are refreshed, daily.",
+        spec=_daily(hour=5, minute=15),
+        # A late refresh is as good as one in time, until the next is due. One that failed is tried again the next day:
+        # what stops meanwhile is the release of wires, once the lists are too old.
+        catch_up=timedelta(hours=20),
+    ),
     "flow-rollup": Upkeep(
         workflow="flow-rollup",
         why="What came in and went out of customers' accounts is summed by day and category, every five minutes.",

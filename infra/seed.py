@@ -18,9 +18,13 @@ from infra.crypto import FieldContext, Keyring
 from infra.database import connect, transaction
 from infra.passwords import Passwords
 from infra.settings import settings
+from infra.watchlists import BUNDLED_FILE, import_file
 from models.accounts import AccountType
 from models.ledger import Entry, InternalPurpose, credit, debit
 from models.money import to_minor
+from models.screening import CountryRule
+from models.screening.sources import BUNDLED, Format
+from models.tables import sanctions
 from models.tables.accounts import Account, accounts_of, open_account
 from models.tables.calendars import top_up
 from models.tables.factors import enable_factor, prepare_factor
@@ -29,6 +33,7 @@ from models.tables.users import find_user
 
 DATA: Final = Path(__file__).parent / "seed_data"
 CURRENCIES: Final = ("USD", "EUR", "GBP")
+FICTIONAL_LIST: Final = "AURUM-DEMO"
 NOSTRO_FUNDS: Final = "100000000.00"
 # One seed at a time, whichever processes start together.
 _LOCK: Final = text("SELECT pg_advisory_xact_lock(7203001)")
@@ -149,13 +154,16 @@ async def _add_internal_accounts(session: AsyncSession, currency: str) -> None:
 
 
 async def _add_sanctions(session: AsyncSession) -> None:
-    listed: dict[str, Any] = json.loads((DATA / "sanctions.json").read_text(encoding="utf-8"))
-    await session.execute(
-        text(
-            "INSERT INTO sanctions_entries (id, list, version, kind, name, aliases, country, bic, program)"
-            " VALUES (:id, :list, :version, :kind, :name, :aliases, :country, :bic, :program)"
-            " ON CONFLICT (id) DO UPDATE SET version = excluded.version, kind = excluded.kind, name = excluded.name,"
-            " aliases = excluded.aliases, country = excluded.country, bic = excluded.bic, program = excluded.program"
-        ),
-        [{"list": listed["list"], "version": listed["version"], "bic": None, **entry} for entry in listed["entries"]],
+    """The fictional list, as the refresh would take it in, and the places under embargo."""
+    await sanctions.register(session, FICTIONAL_LIST)
+    await import_file(
+        session,
+        BUNDLED_FILE,
+        list_name=FICTIONAL_LIST,
+        format_=Format.AURUM_JSON,
+        source=BUNDLED,
+        loaded_by="seed",
     )
+    if not await sanctions.country_rules(session):
+        listed = json.loads((DATA / "embargoes.json").read_text(encoding="utf-8"))
+        await sanctions.put_country_rules(session, [CountryRule.model_validate(one) for one in listed["places"]])

@@ -20,6 +20,7 @@ from models.errors import InvalidAmount
 from models.fees import FREE, FeeSchedule
 from models.limits import TierLimits
 from models.money import to_minor
+from models.screening.sources import FICTIONAL_SOURCES, NO_REAL_LISTS, ListSource, only_real
 from models.wires import FEES, TIERS, WIRE_LIMITS, Fee, Tier, WireTerms
 
 DEVELOPMENT_SECRET: Final = "development-only-secret-do-not-use-in-production"
@@ -188,6 +189,11 @@ class Settings(BaseSettings):
     # How long a saved recipient counts as new; time on the clock, not business time.
     wire_cooling_seconds: int = Field(default=24 * 3600, ge=0)
 
+    # Lists to screen against, the folder for files on their way, and how old a list may be at a release.
+    sanctions_sources: tuple[ListSource, ...] = FICTIONAL_SOURCES
+    sanctions_dir: Path = Path(".local/lists")
+    sanctions_stale_seconds: int = Field(default=36 * 3600, ge=60)
+
     @model_validator(mode="after")
     def _deadlines_are_ordered(self) -> Self:
         if self.wire_hard_stop_seconds <= self.wire_sla_seconds:
@@ -274,6 +280,8 @@ class Settings(BaseSettings):
             if self.scanner is ScannerKind.NONE:
                 msg = "AURUM_SCANNER is needed in production: clamav, or uploads would be served unscanned"
                 raise ValueError(msg)
+            if not only_real(self.sanctions_sources):
+                raise ValueError(NO_REAL_LISTS)
         return self
 
 

@@ -23,3 +23,12 @@ PROVIDER: Final = RetryPolicy(
 
 # Upkeep works through many rows in small transactions and says after each that it lives.
 UPKEEP_SECONDS: Final = timedelta(hours=1)
+
+# Somebody else's list: a source that is away for minutes is waited for, one that is away for longer is told to
+# operations, and asked again the next day.
+SOURCE: Final = RetryPolicy(
+    initial_interval=timedelta(seconds=2),
+    backoff_coefficient=2,
+    maximum_interval=timedelta(minutes=2),
+    maximum_attempts=8,
+)

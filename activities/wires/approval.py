@@ -6,7 +6,8 @@ from typing import Final
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
-from activities.wires.desk import WireDesk, screened, tell_staff
+from activities.wires.desk import WireDesk, tell_staff
+from activities.wires.screening import screened
 from infra.database import transaction
 from models.screening import Verdict
 from models.tables import ledger, notifications, wires
@@ -58,7 +59,7 @@ class ApprovalSteps:
         async with transaction(self._desk.engine) as session:
             wire = await wires.locked(session, step.wire_id)
             if wire.status == WireStatus.PENDING and wire.compliance_status == ComplianceStatus.PENDING:
-                hits = await screened(session, wire)
+                hits = await screened(self._desk, session, wire)
                 exact = any(hit.verdict is Verdict.EXACT for hit in hits)
                 wire.compliance_status = (
                     ComplianceStatus.HIT if exact else ComplianceStatus.IN_REVIEW if hits else ComplianceStatus.CLEAR

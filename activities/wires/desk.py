@@ -7,12 +7,11 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from infra.providers.bank import BankChannel
-from infra.providers.bank.charset import in_x_set
 from infra.settings import BankHours, BankProfile, Settings
+from infra.watchlists import Watchlists
 from models.auth import permissions_of
 from models.calendars import Hours
-from models.screening import Hit, Subject, screen
-from models.tables import calendars, notifications, sanctions
+from models.tables import calendars, notifications
 from models.tables.wires import Wire
 from models.wires import Tier
 
@@ -35,6 +34,9 @@ class WireDesk:
     nostro_accounts: dict[str, str]
     # What `models.tables.beneficiaries.standing` finds saved recipients by.
     fingerprint_key: bytes
+    watchlists: Watchlists
+    # How long after its last confirmation a sanctions list is good enough to release money by.
+    lists_fresh_for: timedelta
 
     @classmethod
     def of(cls, settings: Settings, engine: AsyncEngine, channel: BankChannel) -> "WireDesk":
@@ -53,6 +55,8 @@ class WireDesk:
             correspondent_bic=settings.correspondent_bic,
             nostro_accounts=settings.nostro_accounts,
             fingerprint_key=settings.fingerprint_key.get_secret_value().encode(),
+            watchlists=Watchlists(engine),
+            lists_fresh_for=timedelta(seconds=settings.sanctions_stale_seconds),
         )
 
     async def desk_hours(self, session: AsyncSession) -> Hours:
@@ -66,51 +70,6 @@ class WireDesk:
     async def bank_is_late_at(self, session: AsyncSession, wire: Wire, asked_at: datetime) -> datetime:
         """When operations are told that the bank has not answered what it was asked at `asked_at`."""
         return (await self.rail_hours(session, wire.currency)).add(asked_at, self.acknowledgement)
-
-
-async def screened(session: AsyncSession, wire: Wire) -> list[Hit]:
-    """Screens every party and text of a wire against the lists as they are now; stores and returns what it found.
-
-    Sets `list_version`, so that a release can tell whether the lists have changed since. Raises `Unavailable` when no
-    list is loaded.
-    """
-    debtor = (
-        await session.execute(
-            text("SELECT first_name || ' ' || last_name FROM users WHERE id = :id"), {"id": wire.user_id}
-        )
-    ).scalar_one()
-    texts = {
-        "debtor": debtor,
-        "creditor": wire.recipient_name,
-        "creditor_bank": wire.recipient_bank_name,
-        "reference": wire.reference,
-    }
-    subjects = [Subject(field, said) for field, said in texts.items()]
-    # And as the bank will read it: Cyrillic, look-alike letters and invisible marks leave as plain Latin.
-    subjects += [
-        Subject(field, sent) for field, said in texts.items() if (sent := in_x_set(said, len(said) * 4)) != said
-    ]
-    if wire.recipient_bank_swift:
-        subjects.append(Subject("creditor_bank_bic", wire.recipient_bank_swift, is_bic=True))
-    hits = screen(subjects, await sanctions.entries(session))
-    wire.list_version = await sanctions.version(session)
-    for hit in hits:
-        await session.execute(
-            text(
-                "INSERT INTO wire_hits (wire_id, entry_id, list_version, field, matched, score, verdict) VALUES"
-                " (:wire_id, :entry_id, :list_version, :field, :matched, :score, :verdict) ON CONFLICT DO NOTHING"
-            ),
-            {
-                "wire_id": wire.id,
-                "entry_id": hit.entry_id,
-                "list_version": hit.list_version,
-                "field": hit.field,
-                "matched": hit.matched,
-                "score": hit.score,
-                "verdict": hit.verdict,
-            },
-        )
-    return hits
 
 
 async def tell_staff(session: AsyncSession, wire: Wire, *, permission: str, event: str, subject: str) -> None:

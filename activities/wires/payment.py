@@ -9,13 +9,14 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
-from activities.wires.desk import WireDesk, screened, tell_staff
+from activities.wires.desk import WireDesk, tell_staff
+from activities.wires.screening import anything_new, require_fresh_lists
 from infra.database import transaction
 from infra.providers.bank import build_pacs008, build_pain001
 from infra.settings import BankProfile
 from models.bank import Charges, Party, PaymentInstruction, PostalAddress, UnwritableMessage
 from models.calendars import release
-from models.tables import ledger, sanctions, wires
+from models.tables import ledger, wires
 from models.tables.wires import Wire
 from models.wires import ComplianceStatus, WireState, WireStatus, WireStep, order_references
 
@@ -31,8 +32,8 @@ class PaymentSteps:
         """Writes the order to the bank and marks the wire released, in one transaction; the file leaves afterwards.
 
         Outside the window, or before the execution date, answers when to look again. When the sanctions lists have
-        changed since the last screening, screens again, and blocks on anything new. An order that cannot be written
-        ends the wire (`failed`), its money back.
+        changed since the last screening, screens again, and blocks on anything new; raises `ListsStale` while they are
+        too old to be relied on. An order that cannot be written ends the wire (`failed`), its money back.
         """
         async with transaction(self._desk.engine) as session:
             wire = await wires.locked(session, step.wire_id)
@@ -42,7 +43,8 @@ class PaymentSteps:
             leaving = release(hours, step.at, wire.execution_date)
             if leaving.at > step.at:
                 return await wires.state(session, wire, look_again_at=leaving.at)
-            if await self._found_something_new(session, wire):
+            await require_fresh_lists(self._desk, session)
+            if await anything_new(self._desk, session, wire):
                 wire.status, wire.compliance_status = WireStatus.BLOCKED, ComplianceStatus.HIT
                 wire.reason_code = "sanctions_hit_at_release"
                 await session.flush()
@@ -57,12 +59,6 @@ class PaymentSteps:
                 return await wires.state(session, wire)
             await self._order(session, wire, step.at, leaving.value_date)
             return await wires.state(session, wire)
-
-    async def _found_something_new(self, session: AsyncSession, wire: Wire) -> bool:
-        if await sanctions.version(session) == wire.list_version:
-            return False
-        known = {hit.entry_id for hit in await wires.hits(session, wire.id)}
-        return any(hit.entry_id not in known for hit in await screened(session, wire))
 
     async def _order(self, session: AsyncSession, wire: Wire, at: datetime, value_date: date) -> None:
         wire.value_date = value_date

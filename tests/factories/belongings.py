@@ -52,6 +52,9 @@ _ROWS = """
         VALUES (CAST(:wire AS uuid), :customer, :officer, 'approve', false, sha256('w'));
     INSERT INTO wire_hits (wire_id, entry_id, list_version, field, matched, score, verdict)
         VALUES (CAST(:wire AS uuid), 'AD-1', '1', 'recipient_name', 'Viktor', 0.9, 'fuzzy');
+    INSERT INTO sanctions_false_positives (subject_kind, subject_key, list, entry_id, entry_hash, subject_hash,
+        list_version, reason, proposed_by, expires_at) VALUES ('customer', CAST(:customer AS text), 'AURUM-DEMO',
+        'AD-1', sha256('e'), sha256('s'), '1', 'born elsewhere', :officer, now() + interval '1 day');
     INSERT INTO standing_orders (id, user_id, sender_account_id, rail, amount_minor, currency, exponent, recipient_name,
             recipient_account_number, recipient_account_type, recipient_is_company, category, frequency,
             non_banking_day, first_on)

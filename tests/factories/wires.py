@@ -11,7 +11,10 @@ from uuid_utils.compat import uuid7
 from infra.database import Principal, transaction
 from models.ledger import Entry, InternalPurpose, Leg
 from models.money import exponent
-from models.tables import ledger, wires
+from models.screening import Identifier, IdentifierKind, Kind, ListedEntity
+from models.screening.lists import Imported
+from models.tables import ledger, sanctions, wires
+from models.tables.sanctions import imports
 from models.tables.wires import Wire
 from models.wires import WireOrder
 
@@ -100,16 +103,33 @@ async def account(engine: AsyncEngine, owner: UUID, currency: str, minor: int) -
     return account_id
 
 
-async def sanctions_list(engine: AsyncEngine, version: str = "2026-11-01") -> None:
-    """A short list of fictional entries."""
+LISTED = (
+    ListedEntity(id="AD-1", kind=Kind.PERSON, name="Viktor Grimsholm", countries=("XX",)),
+    ListedEntity(
+        id="AD-2",
+        kind=Kind.BANK,
+        name="Bank of Nowhere",
+        countries=("NL",),
+        identifiers=(Identifier(kind=IdentifierKind.BIC, value="NOWHNL2A"),),
+    ),
+)
+
+
+async def sanctions_list(
+    engine: AsyncEngine,
+    version: str = "2026-11-01",
+    *,
+    more: tuple[ListedEntity, ...] = (),
+    entries: tuple[ListedEntity, ...] = LISTED,
+    name: str = "AURUM-DEMO",
+) -> Imported:
+    """A short list of fictional entries becomes the newest version."""
     async with transaction(engine) as session:
-        await session.execute(
-            text(
-                "INSERT INTO sanctions_entries (id, list, version, kind, name, aliases, country, bic) VALUES"
-                " ('AD-1', 'AURUM-DEMO', :version, 'person', 'Viktor Grimsholm', '{}', 'XX', NULL),"
-                " ('AD-2', 'AURUM-DEMO', :version, 'bank', 'Bank of Nowhere', '{}', 'NL', 'NOWHNL2A')"
-            ),
-            {"version": version},
+        await sanctions.register(session, name)
+        staging = await imports.begin(session, name)
+        await imports.stage(session, staging, [*entries, *more])
+        return await imports.take(
+            session, staging, label=version, source="tests", sha256=bytes(32), loaded_by="tests", accept_drop=True
         )
 
 

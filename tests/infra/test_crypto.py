@@ -28,6 +28,7 @@ from infra.database import Principal, transaction
 from infra.field_rotation import rotate
 from infra.local.postgres import binaries
 from infra.settings import DEVELOPMENT_FIELD_KEY, Environment, ScannerKind, Settings
+from models.screening.sources import Format, ListSource
 from tests.databases import Database
 from tests.factories.sealed import fresh_key, sealed_values, store_seed, store_tax_id
 from tests.factories.users import Person, add_customer
@@ -141,6 +142,9 @@ def _production(keys: dict[str, SecretStr], current: str) -> Settings:
         field_keys=keys,
         field_key_id=current,
         scanner=ScannerKind.CLAMAV,
+        sanctions_sources=(
+            ListSource(name="OFAC-SDN", format=Format.OFAC_XML, location="https://lists.example/SDN.XML"),
+        ),
     )
 
 

@@ -9,9 +9,11 @@ from sqlalchemy import text
 
 from infra.database import transaction
 from models.errors import AlreadyDecided, DeadlinePassed, FourEyes, RuleRefused, WrongState
+from models.screening import Kind, ListedEntity
 from models.tables import wires
 from tests.factories import wires as make
 from tests.factories.counterparty import CLOSED_ACCOUNT, MONDAY
+from tests.factories.damage import damage
 from tests.workflows.conftest import Desk, until
 
 EVENTS_A_WIRE_MAY_TAKE = 45
@@ -226,13 +228,8 @@ async def test_a_list_that_changed_after_approval_blocks_at_release(desk: Desk) 
     wire_id = await awaiting(desk, execution_date=datetime.now(UTC).date() + timedelta(days=30))
     await desk.approve(wire_id)
     await desk.reaches(wire_id, "approved")
-    async with transaction(desk.engine) as session:
-        await session.execute(
-            text(
-                "INSERT INTO sanctions_entries (id, list, version, kind, name)"
-                " VALUES ('AD-9', 'AURUM-DEMO', '2026-11-02', 'entity', 'Globex Trading')"
-            )
-        )
+    globex = ListedEntity(id="AD-9", kind=Kind.ENTITY, name="Globex Trading")
+    await make.sanctions_list(desk.engine, "2026-11-02", more=(globex,))
     outcome = await desk.passes_until_the_end(wire_id)
     assert (outcome.status, outcome.reason_code) == ("blocked", "sanctions_hit_at_release")
     assert desk.bank.answer() == 0
@@ -240,8 +237,12 @@ async def test_a_list_that_changed_after_approval_blocks_at_release(desk: Desk) 
 
 
 async def test_without_a_list_nothing_is_screened_and_nothing_moves(desk: Desk) -> None:
-    async with transaction(desk.engine) as session:
-        await session.execute(text("DELETE FROM sanctions_entries"))
+    await damage(
+        desk.engine,
+        "DELETE FROM sanctions_entries",
+        "DELETE FROM sanctions_versions",
+        "DELETE FROM sanctions_lists",
+    )
     wire_id = await desk.order()
     await until(lambda: desk.count("outbox WHERE dispatched_at IS NULL"), lambda waiting: waiting == 0)
     assert await desk.status(wire_id) == "pending"

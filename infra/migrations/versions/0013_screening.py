@@ -1,4 +1,4 @@
-"""Sanctions lists and screening."""
+"""Lists with versions, and the memory of false positives: what was known when, and who found it not to be the same."""
 
 from pathlib import Path
 
@@ -19,4 +19,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Nothing yet."""
+    raise RuntimeError("what was known on which day would be lost: restore a backup instead")

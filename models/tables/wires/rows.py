@@ -157,7 +157,7 @@ class WireEvent(SQLModel, table=True):
 
 
 class WireHit(SQLModel, table=True):
-    """One finding of screening."""
+    """One finding of screening. `known` is the remembered false positive that covers it: it is no hit then."""
 
     __tablename__ = "wire_hits"
 
@@ -169,6 +169,11 @@ class WireHit(SQLModel, table=True):
     matched: str
     score: Decimal
     verdict: str
+    list: str = ""
+    parts: dict[str, Any] = Field(default_factory=dict, sa_type=JSONB)
+    entry_hash: bytes | None = Field(default=None, sa_type=LargeBinary)
+    subject_hash: bytes | None = Field(default=None, sa_type=LargeBinary)
+    known: UUID | None = None
 
 
 async def locked(session: AsyncSession, wire_id: UUID) -> Wire:

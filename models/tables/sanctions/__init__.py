@@ -1,0 +1,54 @@
+"""Sanctions lists as they are kept (`lists`), what came in (`imports`), what differs (`delta`), and which pairs were
+found not to be the same (`memory`).
+"""
+
+from models.tables.sanctions.delta import changes, parties_in_flight
+from models.tables.sanctions.imports import (
+    Staging,
+    confirmed,
+    failed,
+    register,
+    saw_at_source,
+    seen_at_source,
+    stage,
+    take,
+)
+from models.tables.sanctions.lists import (
+    Current,
+    country_rules,
+    current,
+    entries_of,
+    put_country_rules,
+    stale_lists,
+    status,
+    version,
+    version_at,
+)
+from models.tables.sanctions.memory import FalsePositive, approve, known, propose, void
+
+__all__ = [
+    "Current",
+    "FalsePositive",
+    "Staging",
+    "approve",
+    "changes",
+    "confirmed",
+    "country_rules",
+    "current",
+    "entries_of",
+    "failed",
+    "known",
+    "parties_in_flight",
+    "propose",
+    "put_country_rules",
+    "register",
+    "saw_at_source",
+    "seen_at_source",
+    "stage",
+    "stale_lists",
+    "status",
+    "take",
+    "version",
+    "version_at",
+    "void",
+]

@@ -1,0 +1,45 @@
+"""What is new on a list, and everybody whom it could concern: wires in flight, and customers."""
+
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from models.screening.lists import Change, entity_of
+from models.screening.parties import Customer, Party, subjects_of_customer, subjects_of_wire
+from models.wires import ENDED
+
+_BATCH: Final = 500
+_WIRES: Final = text(
+    "SELECT w.*, u.first_name || ' ' || u.last_name AS debtor_name, u.date_of_birth, u.address FROM wire_transfers w"
+    " JOIN users u ON u.id = w.user_id WHERE w.status <> ALL (:ended) ORDER BY w.id"
+)
+_CUSTOMERS: Final = text(
+    "SELECT id, first_name || ' ' || last_name AS name, date_of_birth, address FROM users"
+    " WHERE role = 'customer' AND deleted_at IS NULL ORDER BY id"
+)
+
+
+async def changes(session: AsyncSession, before: int | None, after: int) -> list[Change]:
+    """What was added, changed or removed from one version of a list to another. Without `before` all is added."""
+    rows = await session.execute(
+        text("SELECT id, change, hash, content FROM sanctions_delta(:before, :after) ORDER BY id"),
+        {"before": before, "after": after},
+    )
+    return [Change(change=row.change, entity=entity_of(row.id, row.content), hash=row.hash) for row in rows]
+
+
+async def parties_in_flight(session: AsyncSession) -> AsyncIterator[Party]:
+    """Every wire that has not ended and every customer, by the batch from the database. For the worker's role."""
+    wires = await session.stream(_WIRES, {"ended": sorted(ENDED)}, execution_options={"yield_per": _BATCH})
+    async for row in wires:
+        yield Party("wire", row.id, tuple(subjects_of_wire(row._asdict(), _debtor(row))))
+    customers = await session.stream(_CUSTOMERS, execution_options={"yield_per": _BATCH})
+    async for row in customers:
+        customer = Customer(row.id, row.name, row.date_of_birth, row.address)
+        yield Party("customer", row.id, tuple(subjects_of_customer(customer)))
+
+
+def _debtor(row: Row[Any]) -> Customer:
+    return Customer(row.user_id, row.debtor_name, row.date_of_birth, row.address)
