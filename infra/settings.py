@@ -4,7 +4,6 @@ Workflows and models never see settings: what they need reaches them as argument
 """
 
 from decimal import Decimal
-from enum import StrEnum
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Annotated, Final, Self
 from pydantic import Field, SecretStr, StringConstraints, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from infra.choices import BankHours, BankProfile, EmailKind, Environment, ScannerKind, StoreKind
 from infra.crypto import Keyring, decoded, weakness
 from infra.limits import Limits
 from models.calendar_rules import rules
@@ -23,58 +23,14 @@ from models.money import to_minor
 from models.screening.sources import FICTIONAL_SOURCES, NO_REAL_LISTS, ListSource, only_real
 from models.wires import FEES, TIERS, WIRE_LIMITS, Fee, Tier, WireTerms
 
+__all__ = ["BankHours", "BankProfile", "EmailKind", "Environment", "ScannerKind", "Settings", "StoreKind", "settings"]
+
 DEVELOPMENT_SECRET: Final = "development-only-secret-do-not-use-in-production"
 DEVELOPMENT_FINGERPRINT_KEY: Final = "development-only-fingerprint-key"
 # Base64 of "development-only-not-a-real-key!".
 DEVELOPMENT_FIELD_KEY: Final = "ZGV2ZWxvcG1lbnQtb25seS1ub3QtYS1yZWFsLWtleSE="
 # As a browser tells it: no path, and no wildcard.
 Origin = Annotated[str, StringConstraints(pattern=r"^https?://[a-z0-9.-]+(:[0-9]{1,5})?$")]
-
-
-class Environment(StrEnum):
-    """Where this process runs. Production refuses defaults that are safe on a laptop only."""
-
-    DEVELOPMENT = "development"
-    PRODUCTION = "production"
-
-
-class BankProfile(StrEnum):
-    """How a wire is written to the bank channel.
-
-    `correspondent`: pain.001.001.09, we are a corporate client of our correspondent bank.
-    `swift`: pacs.008.001.08 with a business application header (CBPR+), we are a bank among banks.
-    """
-
-    CORRESPONDENT = "correspondent"
-    SWIFT = "swift"
-
-
-class BankHours(StrEnum):
-    """`calendar`: cut-offs, bank holidays and business time hold. `always`: every moment is bank time."""
-
-    CALENDAR = "calendar"
-    ALWAYS = "always"
-
-
-class EmailKind(StrEnum):
-    """Who delivers e-mail: a folder of readable messages, or SendGrid."""
-
-    FOLDER = "folder"
-    SENDGRID = "sendgrid"
-
-
-class StoreKind(StrEnum):
-    """Where documents are kept: a folder, or a bucket of S3."""
-
-    FOLDER = "folder"
-    S3 = "s3"
-
-
-class ScannerKind(StrEnum):
-    """Who looks for malicious content in uploads: nobody, which production refuses, or ClamAV."""
-
-    NONE = "none"
-    CLAMAV = "clamav"
 
 
 class Settings(BaseSettings):
