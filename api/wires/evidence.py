@@ -17,6 +17,7 @@ from infra import evidence
 from infra.audit_anchors import AnchorFile, AnchorsDamaged
 from models.auth import Permission
 from models.errors import Unavailable
+from models.evidence import FORMAT
 from models.tables.auth import Caller
 from models.tables.evidence import collect
 
@@ -33,7 +34,7 @@ _FILES: Final[dict[int | str, dict[str, Any]]] = {
     200: {
         "description": "The pack, as a file.",
         "content": {
-            "application/json": {"schema": {"type": "object"}},
+            "application/json": {"schema": {"type": "object"}, "example": {"format": FORMAT}},
             "application/pdf": {"schema": {"type": "string", "format": "binary"}},
         },
     }
