@@ -23,6 +23,7 @@ from activities.audit import AuditSteps
 from activities.auth import AuthSteps
 from activities.bank import BankInbox
 from activities.calendars import CalendarSteps
+from activities.kyc.documents import DocumentSteps
 from activities.ledger import LedgerSteps
 from activities.notifications import NotificationSteps
 from activities.sanctions import SanctionsSteps
@@ -37,11 +38,14 @@ from infra.outbox import Dispatcher, relay
 from infra.providers.bank import FolderChannel
 from infra.providers.email import EmailProvider, FolderEmail, SendGridEmail
 from infra.providers.sanctions import Fetcher
-from infra.settings import EmailKind, Settings, settings
+from infra.providers.scan import ClamAV, NoScanner, Scanner
+from infra.providers.store import open_vault
+from infra.settings import EmailKind, ScannerKind, Settings, settings
 from models.tables import calendars
 from workflows.audit import AuditSealWorkflow
 from workflows.auth import SessionCleanupWorkflow
 from workflows.calendars import CalendarTopUpWorkflow
+from workflows.kyc.documents import DocumentScanWorkflow, DocumentUpkeepWorkflow
 from workflows.ledger import FlowRollupWorkflow, LedgerProofWorkflow, LedgerRollupWorkflow
 from workflows.notifications import NotificationWorkflow
 from workflows.sanctions import SanctionsRefreshWorkflow
@@ -67,6 +71,8 @@ WORKFLOWS: Sequence[type] = (
     DataCleanupWorkflow,
     ReversalWorkflow,
     SanctionsRefreshWorkflow,
+    DocumentScanWorkflow,
+    DocumentUpkeepWorkflow,
 )
 
 
@@ -90,6 +96,9 @@ def assemble(config: Settings, engine: AsyncEngine) -> Parts:
     aside = SideProofSteps(engine)
     lists = SanctionsSteps(engine, config.sanctions_sources, Fetcher(config.sanctions_dir))
     auditing = AuditSteps(engine, config.audit_anchor_file)
+    papers = DocumentSteps(
+        engine, open_vault(config), _scanner(config), retention_years=config.document_retention_years
+    )
     return Parts(
         engine=engine,
         inbox=BankInbox(engine, channel),
@@ -117,6 +126,9 @@ def assemble(config: Settings, engine: AsyncEngine) -> Parts:
             lists.sources,
             lists.refresh,
             lists.note_failure,
+            papers.scan,
+            papers.destroy,
+            papers.sweep,
         ),
     )
 
@@ -126,6 +138,10 @@ def _email(config: Settings) -> EmailProvider:
         return FolderEmail(config.mail_dir, config.mail_from)
     key = config.sendgrid_api_key.get_secret_value() if config.sendgrid_api_key else ""
     return SendGridEmail(key, sender=config.mail_from, url=config.sendgrid_url)
+
+
+def _scanner(config: Settings) -> Scanner:
+    return NoScanner() if config.scanner is ScannerKind.NONE else ClamAV(config.clamav_address)
 
 
 def temporal_worker(client: Client, config: Settings, parts: Parts, interceptors: Sequence[Interceptor] = ()) -> Worker:

@@ -130,6 +130,13 @@ SCHEDULES: Final[dict[str, Upkeep]] = {
         # It takes out everything that is old, so a missed day is made good by the next.
         catch_up=timedelta(hours=20),
     ),
+    "document-upkeep": Upkeep(
+        workflow="document-upkeep",
+        why="Documents whose retention is over are destroyed, and the store is compared with the table, daily.",
+        spec=_daily(hour=2, minute=30),
+        # Each run takes all that is due.
+        catch_up=timedelta(hours=20),
+    ),
     "ledger-proof": Upkeep(
         workflow="ledger-proof",
         why="Every rule of the ledger is proven, daily; on a breach posting is suspended.",

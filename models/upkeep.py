@@ -46,3 +46,24 @@ class RolledUp(BaseModel):
 
     lines: int = 0
     more: bool = False
+
+
+class DocumentsDestroyed(BaseModel):
+    """How many contents of documents were destroyed because their retention is over."""
+
+    model_config = ConfigDict(frozen=True)
+
+    destroyed: int = 0
+
+
+class DocumentsSwept(BaseModel):
+    """How many objects were taken out that no document has, and how many documents have lost theirs."""
+
+    model_config = ConfigDict(frozen=True)
+
+    removed: int = 0
+    missing: int = 0
+
+
+class DocumentsKept(DocumentsDestroyed, DocumentsSwept):
+    """Both, of one run."""

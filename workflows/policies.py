@@ -21,6 +21,9 @@ PROVIDER: Final = RetryPolicy(
     initial_interval=timedelta(milliseconds=500), backoff_coefficient=2, maximum_interval=timedelta(minutes=1)
 )
 
+# A file of ten megabytes, read from the store and looked through by a scanner that may load its signatures just then.
+SCAN_SECONDS: Final = timedelta(minutes=3)
+
 # Upkeep works through many rows in small transactions and says after each that it lives.
 UPKEEP_SECONDS: Final = timedelta(hours=1)
 

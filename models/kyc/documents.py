@@ -108,6 +108,14 @@ class Inspected(BaseModel):
     picture_hash: int | None = None
 
 
+class DocumentScan(BaseModel):
+    """What the scan of a document is started with: an id, which says nothing of anybody."""
+
+    model_config = ConfigDict(frozen=True)
+
+    document_id: UUID
+
+
 class Likeness(StrEnum):
     """How two documents are the same: the file as it came, the content as it is kept, or the look of the first page."""
 

@@ -130,28 +130,27 @@ def vault(tmp_path: Path) -> DocumentVault:
 async def test_the_vault_gives_back_what_it_was_given_and_the_store_cannot_read_it(vault: DocumentVault) -> None:
     plain = PLAIN[: CHUNK + 500]
     document = unsaved(UUID(int=1), file_hash=hashlib.sha256(plain).hexdigest(), scan_status=ScanStatus.CLEAN)
-    kept = await vault.keep(document.id, BytesIO(plain))
-    document.file_path, document.key_sealed = kept.file_path, kept.key_sealed
+    document.key_sealed = await vault.keep(document.id, document.file_path, BytesIO(plain))
     assert await whole(vault.content(document)) == plain
-    assert plain[:100] not in await whole(vault.store.read(kept.file_path))
-    await vault.forget(kept.file_path)
+    assert plain[:100] not in await whole(vault.store.read(document.file_path))
+    await vault.forget(document.file_path)
     assert await keys(vault.store) == []
 
 
 @pytest.mark.parametrize("what", ["missing", "damaged", "another's object", "another's row", "another content"])
 async def test_a_content_that_is_not_the_uploaded_one_is_not_served(vault: DocumentVault, what: str) -> None:
     document = unsaved(UUID(int=1), file_hash=hashlib.sha256(b"plain").hexdigest(), scan_status=ScanStatus.CLEAN)
-    kept = await vault.keep(document.id, BytesIO(b"plain"))
-    document.file_path, document.key_sealed = kept.file_path, kept.key_sealed
+    document.key_sealed = await vault.keep(document.id, document.file_path, BytesIO(b"plain"))
     match what:
         case "missing":
-            await vault.forget(kept.file_path)
+            await vault.forget(document.file_path)
         case "damaged":
-            content = await whole(vault.store.read(kept.file_path))
-            await vault.forget(kept.file_path)
-            await vault.store.put(kept.file_path, BytesIO(content[:-1] + bytes((content[-1] ^ 1,))))
+            content = await whole(vault.store.read(document.file_path))
+            await vault.forget(document.file_path)
+            await vault.store.put(document.file_path, BytesIO(content[:-1] + bytes((content[-1] ^ 1,))))
         case "another's object":
-            document.file_path = (await vault.keep(UUID(int=9), BytesIO(b"plain"))).file_path
+            document.file_path = vault.new_path()
+            await vault.keep(UUID(int=9), document.file_path, BytesIO(b"plain"))
         case "another's row":
             document.id = UUID(int=9)
         case "another content":
@@ -162,8 +161,7 @@ async def test_a_content_that_is_not_the_uploaded_one_is_not_served(vault: Docum
 
 async def test_the_vault_opens_nothing_that_was_destroyed_or_not_scanned(vault: DocumentVault) -> None:
     document = unsaved(UUID(int=1), file_hash=hashlib.sha256(b"plain").hexdigest())
-    kept = await vault.keep(document.id, BytesIO(b"plain"))
-    document.file_path, document.key_sealed = kept.file_path, kept.key_sealed
+    document.key_sealed = await vault.keep(document.id, document.file_path, BytesIO(b"plain"))
     with pytest.raises(DocumentNotScanned):
         await whole(vault.content(document))
     assert await whole(vault.content(document, unscanned=True)) == b"plain"

@@ -127,6 +127,7 @@ def desk_settings(folder: Path, bank: Counterparty, **changes: Any) -> Settings:
         bank_inbox=bank.inbox,
         mail_dir=folder / "mail",
         audit_anchor_file=folder / "heads.jsonl",
+        store_dir=folder / "store",
         nostro_accounts=NOSTRO,
         task_queue=f"test-{uuid4()}",
         **{"bank_hours": BankHours.ALWAYS, **changes},

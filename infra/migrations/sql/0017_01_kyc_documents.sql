@@ -6,8 +6,8 @@ CREATE TABLE kyc_documents (
     user_id              uuid NOT NULL REFERENCES users,
     document_type        text NOT NULL CHECK (document_type IN ('passport', 'national_id', 'driving_licence',
         'residence_permit', 'proof_of_address', 'tax_form', 'source_of_funds', 'source_of_wealth')),
-    -- The object's random key in the store.
-    file_path            text NOT NULL UNIQUE CHECK (length(file_path) BETWEEN 16 AND 200),
+    -- The object's random name in the store; ordered as stores list them.
+    file_path            text COLLATE "C" NOT NULL UNIQUE CHECK (length(file_path) BETWEEN 16 AND 200),
     -- SHA-256 in hexadecimal: of the content as it is kept, and of the file as it came.
     file_hash            text NOT NULL CHECK (file_hash ~ '^[0-9a-f]{64}$'),
     upload_hash          text NOT NULL CHECK (upload_hash ~ '^[0-9a-f]{64}$'),

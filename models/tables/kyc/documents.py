@@ -86,15 +86,20 @@ class Document(SQLModel, table=True):
 async def add(session: AsyncSession, document: Document) -> Document:
     """Adds an upload. Raises `DocumentKnown` and `TooManyDocuments`, also where two of one customer come at once."""
     await lock_user(session, document.user_id)
-    waiting = list(await of_customer(session, document.user_id))
-    for other in waiting:
-        if (other.document_type, other.upload_hash) == (document.document_type, document.upload_hash):
-            raise DocumentKnown("you have uploaded this file already", document_id=str(other.id))
-    if sum(other.verification_status == DocumentStatus.PENDING for other in waiting) >= MOST_UNDECIDED:
-        raise TooManyDocuments(f"{MOST_UNDECIDED} documents of yours wait to be looked at; withdraw one of them first")
+    await check_room(session, document.user_id, document.document_type, document.upload_hash)
     session.add(document)
     await session.flush()
     return document
+
+
+async def check_room(session: AsyncSession, user_id: UUID, document_type: str, upload_hash: str) -> None:
+    """Raises `DocumentKnown` and `TooManyDocuments` for a file that `add` would refuse as things are now."""
+    waiting = await of_customer(session, user_id)
+    for other in waiting:
+        if (other.document_type, other.upload_hash) == (document_type, upload_hash):
+            raise DocumentKnown("you have uploaded this file already", document_id=str(other.id))
+    if sum(other.verification_status == DocumentStatus.PENDING for other in waiting) >= MOST_UNDECIDED:
+        raise TooManyDocuments(f"{MOST_UNDECIDED} documents of yours wait to be looked at; withdraw one of them first")
 
 
 async def of_customer(session: AsyncSession, user_id: UUID, *, history: bool = False) -> Sequence[Document]:
