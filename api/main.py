@@ -17,6 +17,7 @@ from api import (
     errors,
     factors,
     identities,
+    kyc,
     operations,
     passwords,
     statements,
@@ -33,6 +34,7 @@ from api.protection import Protection, cors
 from api.routing import PREFIX
 from api.temporal import TemporalLink
 from api.timing import EvenAnswers
+from api.uploads import Uploads
 from infra import log
 from infra.database import connect
 from infra.identity import external_tokens
@@ -59,6 +61,7 @@ ROUTERS: Final = (
     account_history.router,
     transactions.router,
     wires.router,
+    *kyc.routers,
     admin.router,
     console.router,
 )
@@ -109,7 +112,9 @@ def _lifespan(settings: Settings, tokens: Tokens) -> Callable[[FastAPI], Abstrac
         limiter = Limiter(settings.limits, settings.redis_url.get_secret_value() if settings.redis_url else None)
         provider = external_tokens(settings)
         external = ExternalDoor(provider) if provider else None
-        provide(app, Parts(settings, tokens, engine, temporal, dispatcher, passwords, limiter, external))
+        provide(
+            app, Parts(settings, tokens, engine, temporal, dispatcher, passwords, limiter, Uploads(settings), external)
+        )
         try:
             yield
         finally:

@@ -1,12 +1,15 @@
-"""Moments at the door: with their offset from UTC, and within what a calendar and the database can reckon with."""
+"""Moments and days at the door: moments with their offset from UTC, and within what a calendar and the database can
+reckon with."""
 
-from datetime import UTC, datetime
-from typing import Annotated, Final
+import re
+from datetime import UTC, date, datetime
+from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, AwareDatetime
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator
 
 _EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST: Final = datetime(9000, 1, 1, tzinfo=UTC)
+_ISO_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def _within_reason(moment: datetime) -> datetime:
@@ -17,3 +20,13 @@ def _within_reason(moment: datetime) -> datetime:
 
 
 Moment = Annotated[AwareDatetime, AfterValidator(_within_reason)]
+
+
+def _day(value: Any) -> Any:
+    # Pydantic would also read a number as seconds since 1970, and midnight as a day.
+    if isinstance(value, str) and _ISO_DAY.fullmatch(value):
+        return value
+    raise ValueError("a day is written 2026-11-30")
+
+
+Day = Annotated[date, BeforeValidator(_day, json_schema_input_type=str)]

@@ -1,9 +1,12 @@
 """What handlers reach besides their arguments: the parts of the running application, and the work of one request."""
 
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
+import structlog
 from fastapi import FastAPI
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
@@ -11,12 +14,16 @@ from starlette.types import Scope
 from api.external import ExternalDoor
 from api.temporal import TemporalLink
 from api.turns import Turns
+from api.uploads import Uploads
 from infra.database import transaction
 from infra.limits import Limiter
 from infra.outbox import Dispatcher
 from infra.passwords import Passwords
 from infra.settings import Settings
 from infra.tokens import Tokens
+from models.errors import Unavailable
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +37,7 @@ class Parts:
     dispatcher: Dispatcher
     passwords: Passwords
     limiter: Limiter
+    uploads: Uploads
     external: ExternalDoor | None = None
     turns: Turns = field(default_factory=Turns)
 
@@ -42,12 +50,27 @@ class Work:
     stack: AsyncExitStack = field(default_factory=AsyncExitStack)
     session: AsyncSession | None = None
     idempotency_key: str | None = None
+    # What was done outside the database and has to be taken back where this request's transaction is not committed.
+    on_failure: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
+    # Whether the end of the transaction has begun: from then on a failure need not mean that nothing was committed.
+    ending: bool = False
 
     async def opened(self) -> AsyncSession:
         """The request's transaction, opened on first use. No connection is taken before its first statement."""
         if self.session is None:
             self.session = await self.stack.enter_async_context(transaction(self.engine))
         return self.session
+
+    async def take_back(self, error: BaseException) -> None:
+        """Takes back what stands outside the database, unless the transaction may have been committed after all: then
+        it stays until the sweep that compares both. What cannot be taken back stays for that too."""
+        if self.ending and not isinstance(error, IntegrityError):
+            return
+        for act in self.on_failure:
+            try:
+                await act()
+            except Unavailable:
+                log.warning("request.not_taken_back")
 
 
 def provide(app: FastAPI, parts: Parts) -> None:

@@ -10,6 +10,7 @@
 - nudge the outbox dispatcher after the commit, if something was enqueued.
 """
 
+import asyncio
 import functools
 from collections.abc import Awaitable, Callable, Coroutine
 from email.message import Message
@@ -68,10 +69,15 @@ class Route(APIRoute):
     def _takes_json(self) -> bool:
         return self.body_field is not None and not isinstance(self.body_field.field_info, params.Form)
 
+    @property
+    def action(self) -> str:
+        """What the audit log calls it."""
+        return f"{self.tags[0]}.{self.name}" if self.tags else self.name
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """The handler of FastAPI, inside a transaction."""
         carry_out = super().get_route_handler()
-        action = f"{self.tags[0]}.{self.name}" if self.tags else self.name
+        action = self.action
         discloses = getattr(self.endpoint, "discloses", False)
 
         async def handle(received: Request) -> Response:
@@ -80,17 +86,17 @@ class Route(APIRoute):
             attempt.action, attempt.discloses = action, discloses
             if self._takes_json:
                 await _check_body(request)
-            return await _in_one_transaction(request, carry_out)
+            return await in_one_transaction(request, carry_out)
 
         return handle
 
 
-def feature(name: str, *, prefix: str | None = None) -> APIRouter:
+def feature(name: str, *, prefix: str | None = None, route_class: type[APIRoute] = Route) -> APIRouter:
     """A router for the feature `name`, at `/api/v1/<name>` unless `prefix` says otherwise."""
     return APIRouter(
         prefix=PREFIX + (f"/{name}" if prefix is None else prefix),
         tags=[name],
-        route_class=Route,
+        route_class=route_class,
     )
 
 
@@ -114,18 +120,25 @@ async def _check_body(request: JsonRequest) -> None:
     await request.json()
 
 
-async def _in_one_transaction(
+async def in_one_transaction(
     request: JsonRequest, carry_out: Callable[[Request], Coroutine[Any, Any, Response]]
 ) -> Response:
+    """Carries a request out, and answers once all of it is committed; what it did elsewhere is taken back if not."""
     attempt, work = audit.attempt_of(request), begin_work(request)
-    async with work.stack:
-        try:
-            response = await carry_out(request)
-            await idempotency.keep(request, response)
-        except idempotency.Replay as replay:
-            response = replay.response
-        if attempt.audited:
-            await audit.record(await work.opened(), attempt, response.status_code)
+    try:
+        async with work.stack:
+            try:
+                response = await carry_out(request)
+                await idempotency.keep(request, response)
+            except idempotency.Replay as replay:
+                response = replay.response
+            if attempt.audited:
+                await audit.record(await work.opened(), attempt, response.status_code)
+            work.ending = True
+    except BaseException as error:
+        # A caller who hangs up cancels this too, and what is taken back has to be taken back.
+        await asyncio.shield(work.take_back(error))
+        raise
     # Not before: a commit that failed has taken the line with it.
     attempt.recorded = attempt.audited
     if work.session is not None and has_enqueued(work.session):

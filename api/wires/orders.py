@@ -1,7 +1,5 @@
 """What an order of a wire looks like. An order that is accepted here can be written as a message to the bank."""
 
-import re
-from datetime import date
 from functools import partial
 from typing import Annotated, Any, Final, Self
 from uuid import UUID
@@ -20,14 +18,13 @@ from pydantic_core import PydanticCustomError
 
 from api.amounts import AmountIn, CurrencyIn
 from api.errors import field_error
+from api.moments import Day
 from models.bank import Charges
 from models.bank_codes import checked_account, checked_bic, checked_purpose, checked_routing_number, country_of
 from models.bank_text import checked_line, checked_writable
 from models.errors import AurumError
 from models.money import to_minor
 from models.wires import WireOrder
-
-_ISO_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def _checked_by(check: Any) -> BeforeValidator:
@@ -52,13 +49,6 @@ def _written_in(limit: int) -> AfterValidator:
     return AfterValidator(read)
 
 
-def _day(value: Any) -> Any:
-    # Pydantic would also read a number as seconds since 1970, and midnight as a day.
-    if isinstance(value, str) and _ISO_DAY.fullmatch(value):
-        return value
-    raise ValueError("a day is written 2026-11-30")
-
-
 _Stripped = partial(StringConstraints, strip_whitespace=True)
 _Seen = AfterValidator(checked_line)
 Part16 = Annotated[str, _Stripped(min_length=1, max_length=16), _Seen]
@@ -67,7 +57,6 @@ Town = Annotated[str, _Stripped(min_length=1, max_length=35), _Seen, _written_in
 Name = Annotated[str, _Stripped(min_length=1, max_length=140), _Seen, _written_in(140)]
 BankName = Annotated[str, _Stripped(max_length=140), _Seen]
 Reference = Annotated[str, _Stripped(max_length=140), _Seen, _written_in(140)]
-Day = Annotated[date, BeforeValidator(_day, json_schema_input_type=str)]
 
 
 BicIn = Annotated[str, _checked_by(checked_bic)]

@@ -24,14 +24,19 @@ MUCH = {**WIRE_LIMITS, "private": TierLimits(per_transfer=10**13, day=10**13, mo
 
 
 @pytest.fixture(scope="session")
-def api_settings(_session_database: tuple[Database, Any]) -> Settings:
+def api_settings(_session_database: tuple[Database, Any], tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """Settings over this run's database."""
     shared, _ = _session_database
     # That answers are held is `test_privacy`'s matter, and would take the others' time; that floods are refused is
     # `test_limits`', and on a quick machine all tests together are one.
     url = SecretStr(shared.api_url)
     return Settings(
-        database_api_url=url, temporal_address=NOWHERE, even_answer_seconds=0, limits=OFTEN, wire_limits=MUCH
+        database_api_url=url,
+        temporal_address=NOWHERE,
+        even_answer_seconds=0,
+        limits=OFTEN,
+        wire_limits=MUCH,
+        store_dir=tmp_path_factory.mktemp("store"),
     )
 
 

@@ -83,12 +83,17 @@ def _serving(app: Any) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def served(postgres: Server) -> Iterator[tuple[str, dict[str, dict[str, str]]]]:
+def served(
+    postgres: Server, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[str, dict[str, dict[str, str]]]]:
     """The address of a running application, and the headers of people who are signed in."""
     database = postgres.create()
     url = SecretStr(database.api_url)
+    store = tmp_path_factory.mktemp("store")
     # It asks as nobody does who is no machine.
-    settings = Settings(database_api_url=url, temporal_address=NOWHERE, even_answer_seconds=0, limits=OFTEN)
+    settings = Settings(
+        database_api_url=url, temporal_address=NOWHERE, even_answer_seconds=0, limits=OFTEN, store_dir=store
+    )
     app = create_app(settings)
 
     async def people() -> dict[str, dict[str, str]]:

@@ -10,7 +10,6 @@ import hashlib
 import secrets
 import tempfile
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import BinaryIO, Final
 from uuid import UUID
 
@@ -30,14 +29,6 @@ log = structlog.get_logger(__name__)
 PREFIX: Final = "kyc"
 
 
-@dataclass(frozen=True)
-class Kept:
-    """The way to a content: where its object is, and its sealed key."""
-
-    file_path: str
-    key_sealed: bytes
-
-
 class DocumentVault:
     """Seals contents into a store and opens them again."""
 
@@ -45,15 +36,20 @@ class DocumentVault:
         self.store: Final = store
         self._keyring = keyring
 
-    async def keep(self, document_id: UUID, content: BinaryIO) -> Kept:
-        """Keeps what is left of `content` as that document's. Raises `Unavailable`; then nothing is kept."""
-        key, path = sealing.new_key(), f"{PREFIX}/{secrets.token_hex(32)}"
+    @staticmethod
+    def new_path() -> str:
+        """A name for a new object, which nobody guesses."""
+        return f"{PREFIX}/{secrets.token_hex(32)}"
+
+    async def keep(self, document_id: UUID, path: str, content: BinaryIO) -> bytes:
+        """Keeps what is left of `content` as that document's, under `path`. The sealed key. Raises `Unavailable`."""
+        key = sealing.new_key()
         # Without a name: whatever happens to this process, it is gone.
         with await asyncio.to_thread(tempfile.TemporaryFile) as sealed:
             await asyncio.to_thread(sealing.seal, content, sealed, key, _content_of(document_id))
             sealed.seek(0)
             await self.store.put(path, sealed)
-        return Kept(path, self._keyring.seal(key, _key_of(document_id)))
+        return self._keyring.seal(key, _key_of(document_id))
 
     async def content(self, document: Document, *, unscanned: bool = False) -> AsyncIterator[bytes]:
         """The content, in pieces. Whoever gets the last piece without an error has had what was uploaded, unchanged.
