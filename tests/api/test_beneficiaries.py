@@ -10,6 +10,7 @@ import pytest
 from fastapi import FastAPI
 from httpx import AsyncClient, Response
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from infra.database import transaction
@@ -120,6 +121,23 @@ async def test_what_an_order_refuses_is_not_saved(door: Door, changes: dict[str,
     assert code in refused.text
     async with transaction(door.owner) as session:
         assert (await session.execute(text("SELECT count(*) FROM beneficiaries"))).scalar_one() == 0
+
+
+async def test_processes_and_the_customer_themselves_are_told_alike(
+    door: Door, worker_engine: AsyncEngine, api_engine: AsyncEngine
+) -> None:
+    customer, other = await door.customer(), await door.customer()
+    await _add(door, customer)
+    for engine, who, found in (
+        (worker_engine, None, Standing.COOLING),
+        (api_engine, customer.person.principal, Standing.COOLING),
+        (api_engine, other.person.principal, Standing.NEW),
+    ):
+        async with transaction(engine, who) as session:
+            assert await standing(session, customer.person.id, ACCOUNT, BANK, key=KEY) is found
+    with pytest.raises(DBAPIError, match="permission denied"):
+        async with transaction(worker_engine) as session:
+            await session.execute(text("SELECT account_sealed FROM beneficiaries"))
 
 
 async def test_deleting_is_soft_and_what_is_saved_again_is_new_again(door: Door) -> None:

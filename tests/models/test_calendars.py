@@ -4,6 +4,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from models.calendar_rules import calendar_of_country, rules, special_days
 from models.calendars import AlwaysOpen, BusinessHours, release
@@ -177,6 +179,28 @@ def test_a_payment_that_changes_its_currency_counts_on_a_day_that_is_good_in_bot
     assert release(both, datetime(2026, 11, 25, 18, tzinfo=NEW_YORK).astimezone(UTC)).value_date == date(2026, 11, 27)
     with pytest.raises(LookupError):
         USD.except_on((), date(2026, 1, 1)).next_open(thursday)
+
+
+@given(
+    st.integers(0, 6 * 365 * 86_400).map(lambda second: datetime(2025, 1, 1, tzinfo=UTC) + timedelta(seconds=second)),
+    st.sampled_from([USD, EUR, GBP, DESK]),
+    st.none() | st.integers(-3, 40),
+)
+def test_whenever_it_is_ordered_it_leaves_in_a_window_and_no_earlier_one_is_missed(
+    at: datetime, hours: BusinessHours, days: int | None
+) -> None:
+    wanted = None if days is None else hours.business_day(at) + timedelta(days=days)
+    found = release(hours, at, wanted)
+    assert found.cut_off is not None
+    assert at <= found.at < found.cut_off
+    assert hours.is_business_day(found.value_date)
+    assert hours.opens <= found.at.astimezone(hours.zone).time() < hours.closes
+    # Asked again when it opens, the answer is the same: a process that waited does not wait again.
+    assert release(hours, found.at, wanted) == found
+    assert wanted is None or found.value_date >= wanted
+    first = max(hours.business_day(at), wanted or date.min)
+    between = [first + timedelta(days=n) for n in range((found.value_date - first).days)]
+    assert not [day for day in between if hours.is_business_day(day) and day != hours.business_day(at)]
 
 
 def test_nothing_is_said_of_days_that_are_not_known() -> None:
