@@ -20,6 +20,7 @@ from infra.passwords import Passwords
 from infra.settings import settings
 from infra.watchlists import BUNDLED_FILE, import_file
 from models.accounts import AccountType
+from models.fx import SIMULATED
 from models.ledger import Entry, InternalPurpose, credit, debit
 from models.money import to_minor
 from models.screening import CountryRule
@@ -59,6 +60,7 @@ async def _seed(owner_url: str, keyring: Keyring) -> list[dict[str, Any]]:
             await session.execute(_LOCK)
             await top_up(session, datetime.now(UTC).date())
             await _add_sanctions(session)
+            await _add_rates(session)
             for currency in CURRENCIES:
                 await _add_internal_accounts(session, currency)
             ids = [await _add_person(session, passwords, keyring, person) for person in people]
@@ -167,3 +169,17 @@ async def _add_sanctions(session: AsyncSession) -> None:
     if not await sanctions.country_rules(session):
         listed = json.loads((DATA / "embargoes.json").read_text(encoding="utf-8"))
         await sanctions.put_country_rules(session, [CountryRule.model_validate(one) for one in listed["places"]])
+
+
+async def _add_rates(session: AsyncSession) -> None:
+    """Fixed rates that say that they are simulated: amounts are compared by them, and nothing is exchanged."""
+    await session.execute(
+        text(
+            "INSERT INTO fx_rates (base_currency, target_currency, rate, effective_from, provider) VALUES"
+            " (:base, :target, CAST(:rate AS numeric), '2026-01-01', :provider) ON CONFLICT DO NOTHING"
+        ),
+        [
+            {"base": "EUR", "target": target, "rate": rate, "provider": SIMULATED}
+            for target, rate in (("USD", "1.08"), ("GBP", "0.85"))
+        ],
+    )

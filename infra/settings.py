@@ -21,7 +21,7 @@ from models.fees import FREE, FeeSchedule
 from models.limits import TierLimits
 from models.money import to_minor
 from models.screening.sources import FICTIONAL_SOURCES, NO_REAL_LISTS, ListSource, only_real
-from models.wires import FEES, TIERS, WIRE_LIMITS, Fee, Tier, WireTerms
+from models.wires import FEES, WIRE_LIMITS, Fee, WireTerms
 
 __all__ = ["BankHours", "BankProfile", "EmailKind", "Environment", "ScannerKind", "Settings", "StoreKind", "settings"]
 
@@ -135,7 +135,8 @@ class Settings(BaseSettings):
     transfer_fees: FeeSchedule = FREE
 
     # Wire desk. Durations are business time when bank_hours is `calendar`.
-    wire_tiers: tuple[Tier, ...] = TIERS
+    # Amounts of every currency are compared in this one: by the approval matrix, by what officers may approve.
+    base_currency: str = Field(default="EUR", pattern=r"^[A-Z]{3}$")
     wire_sla_seconds: int = Field(default=2 * 3600, ge=1)
     wire_hard_stop_seconds: int = Field(default=8 * 3600, ge=1)
     wire_acknowledgement_seconds: int = Field(default=4 * 3600, ge=1)
@@ -154,15 +155,6 @@ class Settings(BaseSettings):
     def _deadlines_are_ordered(self) -> Self:
         if self.wire_hard_stop_seconds <= self.wire_sla_seconds:
             msg = "AURUM_WIRE_HARD_STOP_SECONDS has to be later than AURUM_WIRE_SLA_SECONDS"
-            raise ValueError(msg)
-        return self
-
-    @model_validator(mode="after")
-    def _tiers_cover_every_amount(self) -> Self:
-        ends = [tier.up_to for tier in self.wire_tiers]
-        known = [end for end in ends[:-1] if end is not None]
-        if not ends or ends[-1] is not None or len(known) != len(ends) - 1 or known != sorted(set(known)):
-            msg = "AURUM_WIRE_TIERS has to rise, and its last tier has to have no upper end (up_to null)"
             raise ValueError(msg)
         return self
 

@@ -23,6 +23,9 @@ class Hours(Protocol):
     def add(self, start: datetime, span: timedelta) -> datetime:
         """The moment when `span` of open time has passed since `start`."""
 
+    def between(self, start: datetime, end: datetime) -> timedelta:
+        """How much open time there is from `start` to `end`; none where `end` is before it."""
+
     def next_open(self, at: datetime) -> datetime:
         """`at` if open then, else the next opening."""
 
@@ -63,6 +66,9 @@ class AlwaysOpen:
 
     def add(self, start: datetime, span: timedelta) -> datetime:
         return start + span
+
+    def between(self, start: datetime, end: datetime) -> timedelta:
+        return max(end - start, timedelta(0))
 
     def next_open(self, at: datetime) -> datetime:
         return at
@@ -134,6 +140,14 @@ class BusinessHours:
                 return opening + left
             left -= closing - opening
         raise LookupError("the bank calendar has no end of this span")
+
+    def between(self, start: datetime, end: datetime) -> timedelta:
+        passed = timedelta(0)
+        for opening, closing in self._windows_from(start):
+            if opening >= end:
+                break
+            passed += min(closing, end) - opening
+        return passed
 
     def next_open(self, at: datetime) -> datetime:
         return next(iter(self._windows_from(at)))[0]

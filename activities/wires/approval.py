@@ -6,6 +6,7 @@ from typing import Final
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
+from activities.wires import dialogue
 from activities.wires.desk import WireDesk, tell_staff
 from activities.wires.screening import screened
 from infra.database import transaction
@@ -15,13 +16,14 @@ from models.tables.wires import Wire
 from models.wires import (
     UNDECIDED,
     ComplianceStatus,
+    Routing,
     SlaStage,
+    ToRoute,
     WireState,
     WireStatus,
     WireStep,
     sla_clock,
     sla_stage_at,
-    tier_of,
 )
 
 _ORDER: Final = (SlaStage.RUNNING, SlaStage.REMINDED, SlaStage.ESCALATED, SlaStage.BREACHED, SlaStage.EXPIRED)
@@ -80,42 +82,64 @@ class ApprovalSteps:
 
     @activity.defn(name="wire.route")
     async def route(self, step: WireStep) -> WireState:
-        """Decides who has to approve, and starts the clock."""
+        """Asks the matrix who has to approve, keeps its answer with the wire, and starts the clock.
+
+        Where nobody has to, the wire is approved: only a clear one, and only by a matrix that says so.
+        """
         async with transaction(self._desk.engine) as session:
             wire = await wires.locked(session, step.wire_id)
             if wire.status == WireStatus.PENDING:
-                tier = tier_of(
-                    wire.amount_minor,
-                    wire.currency,
-                    ComplianceStatus(wire.compliance_status),
-                    self._desk.tiers,
-                )
-                wire.approvals_required, wire.senior_required = tier.approvals, tier.senior
+                routing = await self._routed(session, wire, step.at)
+                wire.approvals_required, wire.senior_required = len(routing.approvers), routing.senior
+                data = {"approvals": wire.approvals_required, "senior": routing.senior, "row": routing.row.name}
+                if not routing.approvers:
+                    wire.status = WireStatus.APPROVED
+                    await session.flush()
+                    await wires.tell(session, wire, "approved_by_rule", step="awaiting_approval", data=data)
+                    return await wires.state(session, wire)
                 clock = sla_clock(await self._desk.desk_hours(session), step.at, self._desk.sla, self._desk.hard_stop)
                 wire.sla_started_at, wire.sla_remind_at = clock.started_at, clock.remind_at
                 wire.sla_escalate_at, wire.sla_deadline = clock.escalate_at, clock.deadline
                 wire.sla_hard_stop, wire.sla_stage = clock.hard_stop, SlaStage.RUNNING
                 wire.status = WireStatus.AWAITING_APPROVAL
                 await session.flush()
-                await wires.tell(
-                    session,
-                    wire,
-                    "awaiting_approval",
-                    step="awaiting_approval",
-                    data={"approvals": tier.approvals, "senior": tier.senior, "deadline": clock.deadline},
-                )
+                data |= {"deadline": clock.deadline}
+                await wires.tell(session, wire, "awaiting_approval", step="awaiting_approval", data=data)
             return await wires.state(session, wire)
+
+    async def _routed(self, session: AsyncSession, wire: Wire, at: datetime) -> Routing:
+        routing = await wires.approvals_needed(
+            session,
+            ToRoute(
+                wire_id=wire.id,
+                recipient_bank=wire.recipient_bank_swift or wire.recipient_routing_number or "",
+                similar_name=wire.compliance_status != ComplianceStatus.CLEAR,
+                **wire.model_dump(include=ToRoute.model_fields.keys() - {"wire_id", "recipient_bank", "similar_name"}),
+            ),
+            base_currency=self._desk.base_currency,
+            fingerprint_key=self._desk.fingerprint_key,
+            at=at,
+        )
+        await wires.keep_routing(session, wire, routing)
+        return routing
 
     @activity.defn(name="wire.review")
     async def review(self, step: WireStep) -> WireState:
-        """Looks at an undecided wire: applies every SLA mark that `step.at` has passed, the hard stop last.
+        """Looks at an undecided wire: tells of questions and answers, applies every SLA mark that `step.at` has passed,
+        the hard stop last.
 
         A decision that was committed first wins: the row is locked, and nothing but an undecided wire expires.
         """
         async with transaction(self._desk.engine) as session:
             wire = await wires.locked(session, step.wire_id)
             if wire.status in UNDECIDED and wire.clock is not None:
+                await dialogue.tell_of_questions(session, wire)
+                if wire.status == WireStatus.AWAITING_APPROVAL:
+                    await dialogue.credit_answers(session, wire, await self._desk.desk_hours(session))
+                    await dialogue.drop_absent_assignee(session, wire)
                 reached = sla_stage_at(wire.clock, step.at)
+                if wire.status == WireStatus.INFO_REQUESTED and reached is not SlaStage.EXPIRED:
+                    return await wires.state(session, wire)
                 for stage in _ORDER[_ORDER.index(SlaStage(wire.sla_stage)) + 1 : _ORDER.index(reached) + 1]:
                     await self._reach(session, wire, stage, step.at)
             return await wires.state(session, wire)

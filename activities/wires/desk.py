@@ -13,7 +13,6 @@ from models.auth import permissions_of
 from models.calendars import Hours
 from models.tables import calendars, notifications
 from models.tables.wires import Wire
-from models.wires import Tier
 
 
 @dataclass(frozen=True)
@@ -24,7 +23,7 @@ class WireDesk:
     channel: BankChannel
     profile: BankProfile
     hours: BankHours
-    tiers: tuple[Tier, ...]
+    base_currency: str
     sla: timedelta
     hard_stop: timedelta
     acknowledgement: timedelta
@@ -46,7 +45,7 @@ class WireDesk:
             channel=channel,
             profile=settings.bank_profile,
             hours=settings.bank_hours,
-            tiers=settings.wire_tiers,
+            base_currency=settings.base_currency,
             sla=timedelta(seconds=settings.wire_sla_seconds),
             hard_stop=timedelta(seconds=settings.wire_hard_stop_seconds),
             acknowledgement=timedelta(seconds=settings.wire_acknowledgement_seconds),

@@ -2,11 +2,11 @@
 
 from fastapi import APIRouter
 
-from api.wires import banks, beneficiaries, estimates, evidence, limits, routes
+from api.wires import banks, beneficiaries, desk, estimates, evidence, limits, routes
 
 router = APIRouter()
 # Those with words in their paths come first: `/wires/{wire_id}` would take the word for an id.
-for _part in (banks.router, beneficiaries.router, estimates.router, limits.router, routes.router):
+for _part in (banks.router, beneficiaries.router, estimates.router, limits.router, routes.router, desk.router):
     router.include_router(_part)
 
 __all__ = ["evidence", "router"]

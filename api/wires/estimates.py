@@ -120,7 +120,8 @@ async def estimate_fee(
 
 def _desk(settings: Settings) -> DeskTerms:
     return DeskTerms(
-        tiers=settings.wire_tiers,
+        base_currency=settings.base_currency,
+        fingerprint_key=settings.fingerprint_key.get_secret_value().encode(),
         sla=timedelta(seconds=settings.wire_sla_seconds),
         hard_stop=timedelta(seconds=settings.wire_hard_stop_seconds),
         always_open=settings.bank_hours is BankHours.ALWAYS,

@@ -14,6 +14,7 @@ from api.errors import documented
 from api.idempotency import IdempotencyKey
 from api.pages import Page, PageQuery, page_of
 from api.routing import feature
+from api.step_up import require_fresh
 from api.wires.beneficiaries import saved_recipient
 from api.wires.orders import WireIn
 from api.wires.shapes import Approval, Found, Rejection, Timeline, WireView, timeline_of, view
@@ -110,16 +111,27 @@ async def approve_wire(
     db: Db,
     body: Approval | None = None,
 ) -> WireView:
-    """One officer's approval. The maker is refused, whoever it is; the last approval needed approves the wire."""
-    audit.note(request, "wire", wire_id, new={"decision": "approve"})
+    """One officer's approval. The maker is refused, whoever it is; the last approval needed approves the wire.
+
+    A wire that takes a senior officer asks each of its approvers for a proof that is at most five minutes old.
+    """
+    given = body or Approval()
+    behalf = str(given.on_behalf_of) if given.on_behalf_of else None
+    audit.note(request, "wire", wire_id, new={"decision": "approve", "on_behalf_of": behalf})
     wire = await wires.approve(
         db,
         wire_id,
         officer.id,
         senior="wires:high_value" in officer.permissions,
-        comment=body.comment if body else "",
+        rights=officer.permissions,
+        on_behalf_of=given.on_behalf_of,
+        seen=bytes.fromhex(given.evidence_hash) if given.evidence_hash else None,
+        comment=given.comment,
         request_id=audit.attempt_of(request).request_id,
     )
+    if wire.senior_required:
+        # By the row that was locked; a refusal takes the approval back.
+        await require_fresh(request, db, officer)
     audit.note(request, "wire", wire_id, new={"status": wire.status})
     return await _seen(db, wire, officer)
 

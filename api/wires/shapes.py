@@ -90,6 +90,13 @@ class Approval(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     comment: Annotated[str, StringConstraints(strip_whitespace=True, max_length=1000)] = ""
+    on_behalf_of: UUID | None = Field(
+        default=None, description="The officer in whose place you decide, by a delegation that holds now."
+    )
+    evidence_hash: Annotated[str | None, StringConstraints(pattern=r"^[0-9a-f]{64}$")] = Field(
+        default=None,
+        description="What you looked at, as `GET /wires/{id}/approval` named it: refused when there is something new.",
+    )
 
 
 class Rejection(BaseModel):
@@ -135,5 +142,12 @@ def timeline_of(events: Sequence[WireEvent], caller: Caller) -> Timeline:
     return Timeline(data=entries)
 
 
+# What officers say to the customer.
+_SAID_TO_CUSTOMERS: Final = {"info_requested"}
+
+
 def _to_its_customer(entry: TimelineEntry) -> TimelineEntry:
-    return entry if entry.actor == "customer" else entry.model_copy(update={"actor_id": None, "data": {}})
+    if entry.actor == "customer":
+        return entry
+    data = entry.data if entry.event in _SAID_TO_CUSTOMERS else {}
+    return entry.model_copy(update={"actor_id": None, "data": data})

@@ -10,7 +10,7 @@ import typer
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from infra.admin import calendars, evidence, ledger, sanctions, transactions
+from infra.admin import approval, calendars, evidence, ledger, sanctions, transactions
 from infra.audit_anchors import AnchorFile, AnchorsDamaged, keep_head
 from infra.crypto import Keyring
 from infra.database import connect, transaction
@@ -128,6 +128,7 @@ def _as_owner(act: Callable[[AsyncEngine], Awaitable[T]]) -> T:
 
 
 calendars.install(app, _as_owner)
+approval.install(app, _as_owner)
 ledger.install(app, _as_owner)
 sanctions.install(app, _as_owner)
 transactions.install(app, _as_owner)

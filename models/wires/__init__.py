@@ -9,7 +9,7 @@ of a wire (contract §5):
 """
 
 from models.sla import SlaClock, SlaStage, next_mark, sla_clock, sla_stage_at
-from models.wires.approval import TIERS, Tier, tier_of
+from models.wires.approval import DEFAULT_MATRIX, Approver, Facts, Matrix, Risk, Row, place_for, roles_of
 from models.wires.entries import WireMoney, return_entry, settlement_entry
 from models.wires.orders import (
     CONTENT_FIELDS,
@@ -23,6 +23,7 @@ from models.wires.orders import (
     order_references,
 )
 from models.wires.process import WireStart, WireState, WireStep, case_file
+from models.wires.routing import Routing, ToRoute
 from models.wires.states import ENDED, MOVES, UNDECIDED, ComplianceStatus, Mover, WireStatus, may_move
 from models.wires.terms import (
     FEES,
@@ -42,23 +43,29 @@ from models.wires.terms import (
 __all__ = [
     "CONTENT_FIELDS",
     "CONTENT_VERSION",
+    "DEFAULT_MATRIX",
     "ENDED",
     "FEES",
     "MOVES",
-    "TIERS",
     "UNDECIDED",
     "WIRE_LIMITS",
+    "Approver",
     "ChargesRefused",
     "ComplianceStatus",
     "ExecutionDateRefused",
+    "Facts",
     "Fee",
+    "Matrix",
     "Mover",
     "Price",
     "PurposeNeed",
     "PurposeRequired",
+    "Risk",
+    "Routing",
+    "Row",
     "SlaClock",
     "SlaStage",
-    "Tier",
+    "ToRoute",
     "WireMoney",
     "WireOrder",
     "WireStart",
@@ -76,11 +83,12 @@ __all__ = [
     "may_move",
     "next_mark",
     "order_references",
+    "place_for",
     "price",
     "purpose_need",
     "return_entry",
+    "roles_of",
     "settlement_entry",
     "sla_clock",
     "sla_stage_at",
-    "tier_of",
 ]

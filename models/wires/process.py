@@ -50,6 +50,9 @@ class WireState(BaseModel):
     approvals_required: int = 1
     approvals_given: int = 0
     senior_required: bool = False
+    # Which row of which approval matrix decided who approves.
+    matrix_row: str | None = None
+    assignee: UUID | None = None
     sla_stage: SlaStage = SlaStage.NONE
     sla_deadline: datetime | None = None
     # When the process has to look again if nobody wakes it: the next SLA mark, or the next release window.
@@ -67,7 +70,7 @@ class WireState(BaseModel):
 _ADVICE: Final[dict[WireStatus, str]] = {
     _S.PENDING: "Automatic checks are running.",
     _S.AWAITING_APPROVAL: "**Waiting for officers.** Approve or reject in the console or by the API.",
-    _S.INFO_REQUESTED: "**Waiting for the customer's answer.** The clock goes on.",
+    _S.INFO_REQUESTED: "**Waiting for the customer's answer.** The desk's clock stands; the hard stop does not.",
     _S.APPROVED: "Approved. Waiting for the release window.",
     _S.RELEASED: "Order written to the bank channel. Waiting for the bank's acknowledgement.",
     _S.ACKNOWLEDGED: "The bank has accepted the order. Waiting for settlement.",
@@ -95,6 +98,10 @@ def case_file(state: WireState, silent_since: datetime | None = None) -> str:
         f"| Screening | {state.compliance_status.replace('_', ' ')} |",
         f"| Approvals | {state.approvals_given} of {state.approvals_required}{senior} |",
     ]
+    if state.matrix_row:
+        lines.append(f"| Decided by | {state.matrix_row} |")
+    if state.assignee:
+        lines.append(f"| Looked after by | `{state.assignee}` |")
     if state.sla_deadline:
         lines.append(f"| Deadline | {state.sla_deadline:%Y-%m-%d %H:%M:%S} UTC, {state.sla_stage} |")
     if state.look_again_at and not state.ended:

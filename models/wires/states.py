@@ -46,6 +46,7 @@ _PROCESS = Mover.PROCESS
 # The only moves there are. The migration copies this table into the database, which refuses every other.
 MOVES: Final[dict[tuple[WireStatus, WireStatus], Mover]] = {
     (_S.PENDING, _S.AWAITING_APPROVAL): _PROCESS,
+    (_S.PENDING, _S.APPROVED): _PROCESS,
     (_S.PENDING, _S.BLOCKED): _PROCESS,
     (_S.PENDING, _S.CANCELLED): _PERSON,
     (_S.AWAITING_APPROVAL, _S.INFO_REQUESTED): _PERSON,

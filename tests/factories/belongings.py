@@ -48,6 +48,12 @@ _ROWS = """
         SELECT max(id::text)::uuid, 'approved', 'r', :officer FROM transactions;
     INSERT INTO side_proofs (kind, run, took_ms, proven, checked, finding_count, findings)
         VALUES ('flows', 'r', 1, true, 1, 0, '[]');
+    INSERT INTO wire_routings (wire_id, matrix_version, matrix_row, approvers, in_order, base_currency, inputs,
+            explanation, content_hash, routed_at)
+        VALUES (CAST(:wire AS uuid), 1, 'r', '{officer}', false, 'EUR', '{}', 'e', sha256('w'), now());
+    INSERT INTO wire_questions (wire_id, round, question, asked_by) VALUES (CAST(:wire AS uuid), 1, 'Why?', :officer);
+    INSERT INTO approver_delegations (delegator, delegate, roles, ends_at, reason)
+        VALUES (:officer, :senior, '{officer}', now() + interval '1 day', 'Away');
     INSERT INTO wire_approvals (wire_id, maker_id, officer_id, decision, senior, content_hash)
         VALUES (CAST(:wire AS uuid), :customer, :officer, 'approve', false, sha256('w'));
     INSERT INTO wire_hits (wire_id, entry_id, list_version, field, matched, score, verdict)
@@ -99,7 +105,12 @@ async def belongings(owner: AsyncEngine, api: AsyncEngine) -> tuple[People, str]
     """A customer with money, a wire of theirs, and something of theirs in every table. Returns the wire's id too."""
     everybody = await people(owner)
     wire = await ordered(api, everybody)
-    values = {"customer": everybody.customer, "officer": everybody.officers[0], "wire": str(wire.id)}
+    values = {
+        "customer": everybody.customer,
+        "officer": everybody.officers[0],
+        "senior": everybody.senior,
+        "wire": str(wire.id),
+    }
     async with transaction(owner) as session:
         opening_account = await internal_account(session, InternalPurpose.OPENING, "USD")
         await post_one(session, entry(opening_account, everybody.usd_account, 1_00, "USD"))

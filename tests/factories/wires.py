@@ -128,18 +128,35 @@ async def sanctions_list(
         await sanctions.register(session, name)
         staging = await imports.begin(session, name)
         await imports.stage(session, staging, [*entries, *more])
-        return await imports.take(
+        taken = await imports.take(
             session, staging, label=version, source="tests", sha256=bytes(32), loaded_by="tests", accept_drop=True
+        )
+    await rates(engine)
+    return taken
+
+
+async def rates(engine: AsyncEngine) -> None:
+    """What the desk's currencies are worth in the base currency, for good."""
+    async with transaction(engine) as session:
+        await session.execute(
+            text(
+                "INSERT INTO fx_rates (base_currency, target_currency, rate, effective_from, provider)"
+                " VALUES ('EUR', 'USD', 1.08, '2000-01-01', 'simulated'),"
+                " ('EUR', 'GBP', 0.85, '2000-01-01', 'simulated') ON CONFLICT DO NOTHING"
+            )
         )
 
 
-async def people(engine: AsyncEngine, *, usd: int = 10_000_000_00, eur: int = 500_000_00) -> People:
-    """Everybody that a wire needs, with a loaded sanctions list."""
+async def people(
+    engine: AsyncEngine, *, usd: int = 10_000_000_00, eur: int = 500_000_00, listed: bool = True
+) -> People:
+    """Everybody that a wire needs, with a loaded sanctions list unless there is one already."""
     customer = await person(engine, "Clara Fontaine")
     officers = [await person(engine, f"Otto Officer{n}", role="admin", rights=OFFICER_RIGHTS) for n in (1, 2)]
     senior = await person(engine, "Sanna Senior", role="admin", rights=SENIOR_RIGHTS)
     operations = await person(engine, "Olga Operations", role="admin", rights=frozenset({"admin:system"}))
-    await sanctions_list(engine)
+    if listed:
+        await sanctions_list(engine)
     return People(
         customer=customer,
         usd_account=await account(engine, customer, "USD", usd),

@@ -1,6 +1,12 @@
-"""Wires as they are kept (`rows`), and what people do to them (`acts`)."""
+"""Wires as they are kept (`rows`), why they go to whom (`routing`), and what people do to them (the other modules)."""
 
-from models.tables.wires.acts import approve, cancel, ordered, place, reject
+from models.tables.wires.acts import cancel, place
+from models.tables.wires.claims import claim, give_back
+from models.tables.wires.decisions import approve, ordered, reject
+from models.tables.wires.matrices import newest_matrix, publish_matrix
+from models.tables.wires.process import state
+from models.tables.wires.questions import give_info, questions, request_info
+from models.tables.wires.routing import approvals_needed, keep_routing, routing_of
 from models.tables.wires.rows import (
     Wire,
     WireApproval,
@@ -12,10 +18,10 @@ from models.tables.wires.rows import (
     given,
     hits,
     locked,
-    state,
     tell,
     timeline,
 )
+from models.tables.wires.snapshot import snapshot, snapshot_hash
 
 __all__ = [
     "Wire",
@@ -23,16 +29,28 @@ __all__ = [
     "WireEvent",
     "WireHit",
     "approvals",
+    "approvals_needed",
     "approve",
     "cancel",
+    "claim",
     "find",
     "found",
+    "give_back",
+    "give_info",
     "given",
     "hits",
+    "keep_routing",
     "locked",
+    "newest_matrix",
     "ordered",
     "place",
+    "publish_matrix",
+    "questions",
     "reject",
+    "request_info",
+    "routing_of",
+    "snapshot",
+    "snapshot_hash",
     "state",
     "tell",
     "timeline",

@@ -1,4 +1,4 @@
-"""What people do to a wire: order it, approve it, reject it, cancel it.
+"""What customers do to a wire: order it, cancel it. What officers do is in `decisions`, `questions` and `claims`.
 
 Each act is one transaction of the caller: the row is locked, the rule is asked, and the decision, the new status, the
 money, the timeline and the outbox row are written together (design §1). Whoever comes second sees what was decided.
@@ -11,25 +11,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
 from models.errors import (
-    AlreadyDecided,
-    ContentChanged,
-    DeadlinePassed,
-    FourEyes,
     NotFound,
-    RuleRefused,
     WrongState,
 )
-from models.money import written
 from models.tables import ledger
 from models.tables.limits import use_limits
-from models.tables.outbox import enqueue
 from models.tables.wires.quotes import TERMS, WIRE, quote
-from models.tables.wires.rows import Wire, WireApproval, approvals, find, locked, tell
+from models.tables.wires.rows import Wire, find, locked, tell
+from models.tables.wires.waking import wake
 from models.wires import (
-    UNDECIDED,
-    ComplianceStatus,
     Mover,
-    SlaStage,
     WireOrder,
     WireStatus,
     WireTerms,
@@ -84,63 +75,7 @@ async def place(
         transaction_id=wire.id,
     )
     await tell(session, wire, "ordered", actor="customer", actor_id=maker, step="ordered")
-    await _wake(session, wire, request_id)
-    return wire
-
-
-async def approve(
-    session: AsyncSession,
-    wire_id: UUID,
-    officer: UUID,
-    *,
-    senior: bool,
-    comment: str = "",
-    request_id: str | None = None,
-) -> Wire:
-    """One officer's approval. With the last one that is needed the wire is approved.
-
-    Raises `NotFound`, `FourEyes` (the maker), `WrongState`, `DeadlinePassed`, `AlreadyDecided`, `ContentChanged`, and
-    `RuleRefused` when a similar listed name is to be passed without a reason.
-    """
-    wire = await _to_decide(session, wire_id, officer)
-    if wire.status != WireStatus.AWAITING_APPROVAL:
-        raise WrongState(f"the wire is {wire.status}; only one that is awaiting approval can be approved")
-    if wire.sla_hard_stop is not None and datetime.now(UTC) >= wire.sla_hard_stop:
-        raise DeadlinePassed("the hard stop of this wire is over; it expires")
-    if wire.compliance_status == ComplianceStatus.IN_REVIEW and not comment.strip():
-        raise RuleRefused("screening found a similar listed name: say in the comment why it is not meant")
-    await _decide(session, wire, officer, "approve", senior=senior, comment=comment)
-    given = [decision for decision in await approvals(session, wire.id) if decision.decision == "approve"]
-    enough = len(given) >= wire.approvals_required
-    if enough and (not wire.senior_required or any(decision.senior for decision in given)):
-        wire.status = WireStatus.APPROVED
-        wire.approved_by, wire.approved_at = officer, datetime.now(UTC)
-        wire.sla_stage = SlaStage.MET
-        await session.flush()
-    data = {"given": len(given), "required": wire.approvals_required, "comment": comment}
-    await tell(session, wire, "approval_given", actor="officer", actor_id=officer, data=data)
-    await _wake(session, wire, request_id)
-    return wire
-
-
-async def reject(
-    session: AsyncSession, wire_id: UUID, officer: UUID, *, senior: bool, reason: str, request_id: str | None = None
-) -> Wire:
-    """An officer's refusal: one is enough. The money is available again when this commits.
-
-    Raises `NotFound`, `FourEyes`, `WrongState`, `AlreadyDecided`, `ContentChanged`.
-    """
-    wire = await _to_decide(session, wire_id, officer)
-    if wire.status not in UNDECIDED:
-        raise WrongState(f"the wire is {wire.status}; only one that is not decided yet can be rejected")
-    await _decide(session, wire, officer, "reject", senior=senior, comment=reason)
-    wire.status = WireStatus.REJECTED
-    wire.reason_code, wire.reason_text = "rejected_by_officer", reason
-    wire.sla_stage = SlaStage.MET
-    await session.flush()
-    await ledger.release_hold(session, "wire", wire.id)
-    await tell(session, wire, "rejected", actor="officer", actor_id=officer, data={"reason": reason})
-    await _wake(session, wire, request_id)
+    await wake(session, wire, request_id)
     return wire
 
 
@@ -160,51 +95,5 @@ async def cancel(session: AsyncSession, wire_id: UUID, customer: UUID, *, reques
     await session.flush()
     await ledger.release_hold(session, "wire", wire.id)
     await tell(session, wire, "cancelled", actor="customer", actor_id=customer)
-    await _wake(session, wire, request_id)
+    await wake(session, wire, request_id)
     return wire
-
-
-async def _to_decide(session: AsyncSession, wire_id: UUID, officer: UUID) -> Wire:
-    # Looked at before it is locked: row level security hides the maker's own wire from the lock, and a plain "not
-    # found" would not say why.
-    if (await find(session, wire_id)).user_id == officer:
-        raise FourEyes("you ordered this wire; somebody else decides about it")
-    return await locked(session, wire_id)
-
-
-async def _decide(
-    session: AsyncSession, wire: Wire, officer: UUID, decision: str, *, senior: bool, comment: str
-) -> None:
-    if any(earlier.officer_id == officer for earlier in await approvals(session, wire.id)):
-        raise AlreadyDecided("you have decided about this wire before")
-    if content_hash(ordered(wire)) != wire.content_hash:
-        raise ContentChanged("the wire does not say what was ordered; it cannot be decided about")
-    session.add(
-        WireApproval(
-            wire_id=wire.id,
-            maker_id=wire.user_id,
-            officer_id=officer,
-            decision=decision,
-            senior=senior,
-            content_hash=wire.content_hash,
-            comment=comment,
-        )
-    )
-    await session.flush()
-
-
-def ordered(wire: Wire) -> dict[str, object]:
-    """What a stored wire orders, in the form that its content hash was made of."""
-    order = WireOrder.model_validate(wire, from_attributes=True)
-    return order.model_dump(mode="json") | {"fee_minor": wire.fee_minor, "deducted_minor": wire.deducted_minor}
-
-
-async def _wake(session: AsyncSession, wire: Wire, request_id: str | None) -> None:
-    await enqueue(
-        session,
-        workflow="wire",
-        workflow_id=f"wire/{wire.id}",
-        argument=wire.start.model_dump(mode="json"),
-        summary=written(wire.amount_minor, wire.currency),
-        request_id=request_id,
-    )

@@ -14,7 +14,8 @@ from models.limits import refusal, room
 from models.tables import calendars, ledger
 from models.tables.limits import uses_of
 from models.tables.wires.quotes import WIRE, quote
-from models.wires import ComplianceStatus, Tier, WireOrder, WireTerms, sla_clock, tier_of
+from models.tables.wires.routing import approvals_needed
+from models.wires import ToRoute, WireOrder, WireTerms, sla_clock
 from models.wires.estimates import Estimate, Notice, warnings_of
 
 
@@ -23,7 +24,8 @@ class DeskTerms(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    tiers: tuple[Tier, ...]
+    base_currency: str
+    fingerprint_key: bytes
     sla: timedelta
     hard_stop: timedelta
     always_open: bool
@@ -48,8 +50,14 @@ async def estimate(
     problems += [refused for refused in refusals if refused is not None][:1]
     rail = await calendars.open_hours(session, order.currency, always=desk.always_open)
     office = await calendars.open_hours(session, calendars.DESK, always=desk.always_open)
-    tier = tier_of(order.amount_minor, order.currency, ComplianceStatus.CLEAR, desk.tiers)
-    deadline = sla_clock(office, at, desk.sla, desk.hard_stop).deadline if tier.approvals else None
+    routing = await approvals_needed(
+        session,
+        ToRoute.of(order, maker),
+        base_currency=desk.base_currency,
+        fingerprint_key=desk.fingerprint_key,
+        at=at,
+    )
+    deadline = sla_clock(office, at, desk.sla, desk.hard_stop).deadline if routing.approvers else None
     leaves = release(rail, at, order.execution_date)
     country = calendar_of_country(order.recipient_country)
     holiday = await calendars.closed_on(session, country, leaves.value_date) if country else None
@@ -57,8 +65,8 @@ async def estimate(
         price=quoted.price,
         available_minor=available,
         rooms=tuple(room(limit, uses, now) for limit in quoted.limits),
-        approvals=tier.approvals,
-        senior=tier.senior,
+        approvals=len(routing.approvers),
+        senior=routing.senior,
         deadline=deadline,
         leaves=leaves,
         leaves_latest=release(rail, deadline or at, order.execution_date),

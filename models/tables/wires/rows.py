@@ -20,9 +20,7 @@ from models.wires import (
     SlaStage,
     WireMoney,
     WireStart,
-    WireState,
     WireStatus,
-    next_mark,
 )
 
 MOMENT = DateTime(timezone=True)
@@ -72,6 +70,8 @@ class Wire(SQLModel, table=True):
     sla_deadline: datetime | None = Field(default=None, sa_type=MOMENT)
     sla_hard_stop: datetime | None = Field(default=None, sa_type=MOMENT)
     sla_stage: str = Field(default=SlaStage.NONE, sa_type=Text)
+    assignee: UUID | None = None
+    claimed_at: datetime | None = Field(default=None, sa_type=MOMENT)
     approved_by: UUID | None = None
     approved_at: datetime | None = Field(default=None, sa_type=MOMENT)
     list_version: str | None = None
@@ -123,7 +123,10 @@ class Wire(SQLModel, table=True):
 
 
 class WireApproval(SQLModel, table=True):
-    """The decision of one officer about one wire, bound to the hash of what was decided on."""
+    """The decision of one officer about one wire, bound to the hash of what was decided on, and of what was seen of it.
+
+    `place` is the place of the wire's routing that an approval fills; None for one that was not needed any more.
+    """
 
     __tablename__ = "wire_approvals"
 
@@ -135,6 +138,11 @@ class WireApproval(SQLModel, table=True):
     senior: bool
     content_hash: bytes = Field(sa_type=LargeBinary)
     comment: str = ""
+    place: int | None = None
+    on_behalf_of: UUID | None = None
+    base_minor: int | None = Field(default=None, sa_type=BigInteger)
+    evidence: str | None = None
+    evidence_hash: bytes | None = Field(default=None, sa_type=LargeBinary)
     created_at: datetime | None = Field(default=None, sa_type=MOMENT, sa_column_kwargs={"server_default": func.now()})
 
 
@@ -257,41 +265,10 @@ async def hits(session: AsyncSession, wire_id: UUID) -> Sequence[WireHit]:
 
 
 async def given(session: AsyncSession, wire_ids: Sequence[UUID]) -> dict[UUID, int]:
-    """How many officers have approved each of these wires; a wire without approvals is not in it."""
+    """How many places of each of these wires are filled by an approval; a wire without any is not in it."""
     statement = (
         select(WireApproval.wire_id, func.count())
-        .where(col(WireApproval.wire_id).in_(wire_ids), WireApproval.decision == "approve")
+        .where(col(WireApproval.wire_id).in_(wire_ids), col(WireApproval.place).is_not(None))
         .group_by(col(WireApproval.wire_id))
     )
     return {row[0]: row[1] for row in (await session.execute(statement)).all()}
-
-
-async def state(session: AsyncSession, wire: Wire, *, look_again_at: datetime | None = None) -> WireState:
-    """What the process is told about a wire after each step."""
-    message_id = (
-        await session.execute(
-            text("SELECT message_id FROM bank_messages WHERE wire_id = :wire_id AND direction = 'outbound'"),
-            {"wire_id": wire.id},
-        )
-    ).scalar_one_or_none()
-    status = WireStatus(wire.status)
-    if look_again_at is None and wire.clock and status in {WireStatus.AWAITING_APPROVAL, WireStatus.INFO_REQUESTED}:
-        look_again_at = next_mark(wire.clock, SlaStage(wire.sla_stage))
-    return WireState(
-        wire_id=wire.id,
-        status=status,
-        compliance_status=ComplianceStatus(wire.compliance_status),
-        amount_minor=wire.amount_minor,
-        currency=wire.currency,
-        recipient_country=wire.recipient_country,
-        recipient_bank=wire.recipient_bank_swift or f"ABA {wire.recipient_routing_number}",
-        approvals_required=wire.approvals_required,
-        approvals_given=(await given(session, [wire.id])).get(wire.id, 0),
-        senior_required=wire.senior_required,
-        sla_stage=SlaStage(wire.sla_stage),
-        sla_deadline=wire.sla_deadline,
-        look_again_at=look_again_at,
-        message_id=message_id,
-        value_date=wire.value_date,
-        reason_code=wire.reason_code,
-    )

@@ -1,0 +1,54 @@
+"""The approval matrix in its versions. A new one is published by an operator and decides from then on; wires that were
+routed before keep what was decided about them.
+"""
+
+import json
+from functools import lru_cache
+from typing import Final
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from models.audit import Outcome
+from models.tables.audit import AuditEntry, append
+from models.wires.approval import Matrix
+
+_NEWEST: Final = text("SELECT version, CAST(rows AS text) FROM approval_matrices ORDER BY version DESC LIMIT 1")
+
+
+@lru_cache(maxsize=8)
+def _read(rows: str) -> Matrix:
+    # Checking that a matrix is monotone takes longer than asking it; a version never changes.
+    return Matrix.model_validate({"rows": json.loads(rows)})
+
+
+async def newest_matrix(session: AsyncSession) -> tuple[int, Matrix]:
+    """The matrix that decides now, and its version."""
+    row = (await session.execute(_NEWEST)).one()
+    return row.version, _read(row.rows)
+
+
+async def publish_matrix(session: AsyncSession, matrix: Matrix, *, note: str, operator: str) -> int:
+    """Makes `matrix` the one that decides, and returns its version. For the owner of the database alone."""
+    before, _ = await newest_matrix(session)
+    rows = matrix.model_dump(mode="json")["rows"]
+    made = await session.execute(
+        text(
+            "INSERT INTO approval_matrices (rows, note, published_by)"
+            " VALUES (CAST(:rows AS jsonb), :note, :operator) RETURNING version"
+        ),
+        {"rows": json.dumps(rows), "note": note, "operator": operator},
+    )
+    version: int = made.scalar_one()
+    line = AuditEntry(
+        user_id=None,
+        actor_role="system",
+        action="approval.publish_matrix",
+        resource_type="approval_matrix",
+        resource_id=str(version),
+        old_values={"version": before},
+        new_values={"version": version, "rows": [row["name"] for row in rows], "note": note, "operator": operator},
+        outcome=Outcome.DONE,
+    )
+    await append(session, line)
+    return version
