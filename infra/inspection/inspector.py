@@ -49,6 +49,14 @@ class Inspector:
             target.seek(0)
             yield found, target
 
+    async def text(self, content: BinaryIO) -> str:
+        """The text that a PDF carries on its first pages; nothing for a picture, which nobody reads here.
+
+        Raises `DocumentRefused` for a file that cannot be read.
+        """
+        with await asyncio.to_thread(tempfile.TemporaryFile) as unused:
+            return str((await self._ask("read_text", content, unused))["text"])
+
     async def _ask(self, task: str, source: BinaryIO, target: BinaryIO) -> dict[str, Any]:
         async with self._turns:
             process = await _started(task, source, target)

@@ -19,6 +19,9 @@ from infra.inspection.images import check_size, picture_hash
 from infra.inspection.refusals import Refused
 
 MOST_PAGES: Final = 100
+# Of which text is read: an identity document has one or two.
+TEXT_PAGES: Final = 4
+MOST_TEXT: Final = 20_000
 MOST_OBJECTS: Final = 200_000
 DEEPEST: Final = 60
 # Points; the page that is drawn to recognise it again, and to see that it can be drawn.
@@ -75,6 +78,18 @@ def rewrite(source: BinaryIO, target: BinaryIO) -> dict[str, Any]:
         # What stands where something else should is found only when it is touched.
         raise Refused("broken") from None
     return {"pages": pages, **_drawn(target)}
+
+
+def text(source: BinaryIO) -> str:
+    """The text of the first pages, as the file itself has it. Raises `Refused`."""
+    try:
+        with pypdfium2.PdfDocument(source, autoclose=False) as document:
+            pages = [
+                document[number].get_textpage().get_text_range() for number in range(min(len(document), TEXT_PAGES))
+            ]
+    except pypdfium2.PdfiumError:
+        raise Refused("broken") from None
+    return "\n".join(pages)[:MOST_TEXT]
 
 
 def _check_nothing_else(raw: bytes) -> None:

@@ -24,7 +24,7 @@ _CONTENT_TYPES: Final = {"PDF": "application/pdf", "PNG": "image/png", "JPEG": "
 def main() -> int:
     """Does what the command line names. The exit status is 0 also for a file that is refused."""
     _limit()
-    task = {"rewrite": _rewrite}[sys.argv[1]]
+    task = {"rewrite": _rewrite, "read_text": _read_text}[sys.argv[1]]
     try:
         with os.fdopen(0, "rb", closefd=False) as source:
             source.seek(0)
@@ -86,6 +86,14 @@ def _rewrite(source: BinaryIO) -> dict[str, Any]:
 
             found = images.rewrite(source, target, kind)
     return {"content_type": _CONTENT_TYPES[kind], **found}
+
+
+def _read_text(source: BinaryIO) -> dict[str, Any]:
+    if _kind(source) != "PDF":
+        return {"text": ""}
+    from infra.inspection import pdfs  # noqa: PLC0415 # a parser is loaded for its own files alone
+
+    return {"text": pdfs.text(source)}
 
 
 if __name__ == "__main__":

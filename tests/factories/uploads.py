@@ -163,3 +163,13 @@ def png_of(width: int, height: int) -> bytes:
     written = io.BytesIO()
     Image.new("L", (width, height)).save(written, "PNG")
     return written.getvalue()
+
+
+def pdf_with_text(*lines: str) -> bytes:
+    """A PDF that carries text, as a scanner leaves it that recognises letters."""
+    made = document()
+    font = Dictionary(Type=Name.Font, Subtype=Name.Type1, BaseFont=Name.Courier)
+    made.pages[0].Resources.Font = Dictionary(F1=font)
+    shown = "".join(f"({line}) Tj 0 -14 Td " for line in lines)
+    made.pages[0].Contents = Stream(made, f"BT /F1 10 Tf 40 200 Td {shown}ET".encode())
+    return written(made)
