@@ -89,8 +89,9 @@ async def list_transactions(
 async def search_transactions(
     caller: Reader, db: Db, wanted: PageQuery, q: Annotated[Words, Query()], account: UUID | None = None
 ) -> TransactionPage:
-    """By words of description, category, type, masked number or reference, the last one perhaps only begun; what is
-    found nowhere is looked for in descriptions that are written alike. Newest first. Staff names an account."""
+    """By words of description, category, type, masked number or reference, or of whom a wire or payment of yours went
+    to; the last one perhaps only begun. What is found nowhere is looked for in what is written alike. Newest first.
+    Staff names an account."""
     accounts = await asked_accounts(db, caller, account)
     if accounts is None:
         raise RuleRefused("Name the account to search in")

@@ -18,6 +18,7 @@ CREATE INDEX transactions_similar ON transactions USING gin (description gin_trg
 -- The newest transactions of some accounts in which `wanted` is found: all its words, the last of them perhaps begun, or
 -- failing that something written alike. Row level security would keep such conditions away from the indexes, so the
 -- right to the accounts is looked at here: whoever asks sees their own, staff with the permission all.
+-- As it stands now: 0012_04_recipients.sql.
 CREATE FUNCTION transaction_search(wanted text, places uuid[], most integer) RETURNS TABLE (id uuid)
     LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, app, pg_temp AS $$
 DECLARE
