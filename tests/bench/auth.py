@@ -42,7 +42,7 @@ _LISTENS: Final = re.compile(r"http://127\.0\.0\.1:(\d+)")
 
 
 @contextmanager
-def _serving(factory: str, database_url: str, key: Path, folder: Path) -> Iterator[tuple[int, int]]:
+def serving(factory: str, database_url: str, key: Path, folder: Path) -> Iterator[tuple[int, int]]:
     """An API in a process of its own. Gives its port and its process id."""
     told = folder / f"{factory.replace(':', '.')}.log"
     settings = {
@@ -136,7 +136,7 @@ class Side:
         self.processor.append(1000 * (_processor_seconds(pids) - before) / answered)
 
 
-def _paired(with_token: list[float], without: list[float]) -> tuple[float, float]:
+def paired(with_token: list[float], without: list[float]) -> tuple[float, float]:
     """Value and floor, so that their ratio is the median of the rounds' own: a noisy neighbour disturbs one round."""
     # The first round warms up.
     floor = median(without[1:])
@@ -160,8 +160,8 @@ async def auth() -> AsyncIterator[Measure]:
         await owner.dispose()
         path = f"/api/v1/accounts/{account_id}/balance"
         with (
-            _serving("api.main:create_app", database.api_url, key, folder) as guarded,
-            _serving("tests.bench.open_door:create_app", database.worker_url, key, folder) as open_door,
+            serving("api.main:create_app", database.api_url, key, folder) as guarded,
+            serving("tests.bench.open_door:create_app", database.worker_url, key, folder) as open_door,
         ):
             sides = (
                 Side(*guarded, "aurum_api", f"Authorization: Bearer {token}\r\n"),
@@ -170,7 +170,7 @@ async def auth() -> AsyncIterator[Measure]:
             for _ in range(ROUNDS + 1):
                 for side in sides:
                     await side.turn(path, database.owner_url)
-    value, floor = _paired(sides[0].rates, sides[1].rates)
+    value, floor = paired(sides[0].rates, sides[1].rates)
     yield Measure("auth.balance_reads", round(value, 1), "per second", floor=floor, aim=Aim(0.8))
-    value, floor = _paired(sides[0].processor, sides[1].processor)
+    value, floor = paired(sides[0].processor, sides[1].processor)
     yield Measure("auth.balance_read_processor", round(value, 3), "ms", floor=floor, aim=Aim(1.2, at_least=False))
