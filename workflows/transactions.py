@@ -4,7 +4,7 @@ from temporalio import workflow
 
 from activities.transactions import TransactionSteps
 from models.reversals import ReversalStart, ReversalState
-from workflows.policies import DATABASE, DATABASE_SECONDS
+from workflows.steps import database_step
 
 
 @workflow.defn(name="reversal")
@@ -17,12 +17,8 @@ class ReversalWorkflow:
 
     @workflow.run
     async def run(self, start: ReversalStart) -> ReversalState:
-        state: ReversalState = await workflow.execute_local_activity_method(
-            TransactionSteps.reverse,
-            start,
-            start_to_close_timeout=DATABASE_SECONDS,
-            retry_policy=DATABASE,
-            summary="Post the entry that takes the transfer back",
+        state: ReversalState = await database_step(
+            TransactionSteps.reverse, start, "Post the entry that takes the transfer back"
         )
         workflow.set_current_details(f"Reversal: {state.status} {state.refusal_code or ''}")
         return state

@@ -10,7 +10,8 @@ from temporalio.common import SearchAttributeKey
 from activities.wires import ApprovalSteps, PaymentSteps, SettlementSteps
 from models.search_attributes import AMOUNT_MINOR, CASE_STATUS, CUSTOMER_REF, SLA_DUE_AT
 from models.wires import WireStart, WireState, WireStatus, WireStep, case_file
-from workflows.policies import DATABASE, DATABASE_SECONDS, PROVIDER, PROVIDER_SECONDS
+from workflows.policies import PROVIDER, PROVIDER_SECONDS
+from workflows.steps import database_step
 
 _STATUS: Final = SearchAttributeKey.for_keyword(CASE_STATUS)
 _CUSTOMER: Final = SearchAttributeKey.for_keyword(CUSTOMER_REF)
@@ -103,13 +104,7 @@ class WireWorkflow:
     async def _do(self, step: _Step, summary: str) -> WireState:
         # What was signalled before the step runs is seen by it; what comes while it runs is looked at after it.
         self._seen = self._wakes
-        state: WireState = await workflow.execute_local_activity_method(
-            step,
-            self._step(),
-            start_to_close_timeout=DATABASE_SECONDS,
-            retry_policy=DATABASE,
-            summary=summary,
-        )
+        state: WireState = await database_step(step, self._step(), summary)
         self._show(state)
         return state
 
@@ -141,12 +136,6 @@ class WireLateAnswerWorkflow:
         return state
 
     async def _do(self, step: _Step, start: WireStart, summary: str) -> WireState:
-        state: WireState = await workflow.execute_local_activity_method(
-            step,
-            WireStep(wire_id=start.wire_id, at=workflow.now()),
-            start_to_close_timeout=DATABASE_SECONDS,
-            retry_policy=DATABASE,
-            summary=summary,
-        )
+        state: WireState = await database_step(step, WireStep(wire_id=start.wire_id, at=workflow.now()), summary)
         workflow.set_current_details(case_file(state))
         return state

@@ -1,5 +1,5 @@
-"""A balance read as customers have it (token, live session, row level security, limits, log) against a bare FastAPI route
-with one indexed select, on the same database, in turns; as `tests.bench.auth`, each a process of its own."""
+"""A balance read as customers have it (token, live session, row level security, limits, log) against a bare FastAPI
+route with one indexed select, on the same database, in turns; as in `tests.bench.auth`, each a process of its own."""
 
 import tempfile
 from collections.abc import AsyncIterator
