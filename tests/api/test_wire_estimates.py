@@ -19,8 +19,10 @@ from infra.database import transaction
 from infra.providers.bank import FolderChannel
 from infra.settings import BankHours, Settings
 from models.tables import calendars
-from models.wires import WireStep
+from models.wires import Approver, Row, WireStep
+from models.wires.behaviour import NEW_ACCOUNTS_A_DAY
 from tests.factories import wires as make
+from tests.factories.approval import as_shipped, published
 from tests.factories.counterparty import NOSTRO
 from tests.factories.wire_desk import WIRES, Customer, Door, held, is_refusal, order, written
 
@@ -119,6 +121,60 @@ async def test_what_is_estimated_is_what_then_happens(
         assert (waiting.status, waiting.look_again_at) == ("approved", leaves)
     state = await door.payment.release(step(leaves))
     assert (state.status, str(state.value_date)) == ("released", told["value_date"])
+
+
+async def _as_routed(door: Door, customer: Customer, at: datetime, **changes: Any) -> tuple[str, int]:
+    """Estimates, orders and routes a wire; checks that they agree, and gives its status and number of approvals."""
+    told = (await _estimate(door, customer, **changes)).json()["approvals"]
+    wire = await door.ordered(customer, **changes)
+    step = WireStep(wire_id=UUID(wire), at=at)
+    await door.approval.screen(step)
+    await door.approval.route(step)
+    seen = await door.seen(wire, customer.headers)
+    needed = seen["approvals"]
+    assert told == {
+        "required": needed["required"],
+        "senior_required": needed["senior_required"],
+        "deadline": seen["sla_deadline"],
+    }
+    return seen["status"], needed["required"]
+
+
+async def test_where_nobody_has_to_approve_a_known_recipient_the_estimate_says_so(
+    door: Door, clock: list[datetime]
+) -> None:
+    await make.rates(door.owner)
+    customer = await door.customer()
+    saved = await door.client.post(
+        f"{WIRES}/beneficiaries",
+        json={name: order("x")[name] for name in order("x") if name.startswith("recipient_")},
+        headers=customer.headers,
+    )
+    named: dict[str, Any] = {name: ... for name in order("x") if name.startswith("recipient_")}
+    named["beneficiary_id"] = saved.json()["id"]
+    known_from = datetime.fromisoformat(saved.json()["known_from"])
+    async with as_shipped(door.owner):
+        new = Row(name="new", new_beneficiary=True, approvers=(Approver.OFFICER,))
+        await published(door.owner, new, Row(name="known", approvers=()))
+        clock[0] = known_from - timedelta(seconds=1)
+        assert await _as_routed(door, customer, clock[0], **named) == ("awaiting_approval", 1)
+        clock[0] = known_from
+        assert await _as_routed(door, customer, clock[0], **named) == ("approved", 0)
+
+
+async def test_the_account_that_is_one_too_many_is_so_before_it_is_ordered_to(
+    door: Door, clock: list[datetime]
+) -> None:
+    await make.rates(door.owner)
+    customer = await door.customer()
+    at = clock[0] = datetime.now(UTC)
+    async with transaction(door.owner) as session:
+        await calendars.top_up(session, at.date())
+    needed = [
+        await _as_routed(door, customer, at, amount=11_000, recipient_account_number=f"77700000000{number}")
+        for number in range(NEW_ACCOUNTS_A_DAY)
+    ]
+    assert needed == [("awaiting_approval", 1)] * (NEW_ACCOUNTS_A_DAY - 1) + [("awaiting_approval", 2)]
 
 
 async def test_a_missed_cut_off_is_told_to_the_second(door: Door, clock: list[datetime]) -> None:

@@ -39,10 +39,11 @@ _IDLE: Final = text(
     " (SELECT max(account_version) FROM postings WHERE account_id = :account)"
 )
 _NEW_ACCOUNTS: Final = text(
-    "SELECT count(DISTINCT ltrim(w.recipient_account_number, '0')) FROM wire_transfers w WHERE w.user_id = :user_id"
-    " AND w.created_at > :since AND NOT EXISTS (SELECT FROM wire_transfers p WHERE p.user_id = :user_id"
-    " AND ltrim(p.recipient_account_number, '0') = ltrim(w.recipient_account_number, '0')"
-    " AND p.status IN ('completed', 'returned'))"
+    # The account in question counts before its wire is ordered, too.
+    "SELECT count(*) FROM (SELECT ltrim(w.recipient_account_number, '0') AS account FROM wire_transfers w"
+    " WHERE w.user_id = :user_id AND w.created_at > :since UNION SELECT ltrim(:account, '0')) ordered"
+    " WHERE NOT EXISTS (SELECT FROM wire_transfers p WHERE p.user_id = :user_id"
+    " AND ltrim(p.recipient_account_number, '0') = ordered.account AND p.status IN ('completed', 'returned'))"
 )
 
 
@@ -175,7 +176,8 @@ async def _past(session: AsyncSession, wire: ToRoute, rates: _Rates, at: datetim
     )
     worth = [await rates.worth(row.amount_minor, row.currency) for row in paid.all()]
     idle = (await session.execute(_IDLE, {"account": wire.sender_account_id, "at": at})).scalar_one()
-    new = (await session.execute(_NEW_ACCOUNTS, {"user_id": wire.user_id, "since": at - DAY})).scalar_one()
+    whose = {"user_id": wire.user_id, "since": at - DAY, "account": wire.recipient_account_number}
+    new = (await session.execute(_NEW_ACCOUNTS, whose)).scalar_one()
     return Past(
         paid_minor=tuple(minor for minor in worth if minor is not None),
         idle_days=None if idle is None else idle.days,
