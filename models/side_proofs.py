@@ -11,6 +11,9 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict
 
 from models.ledger import Breach
+from models.payments.entries import PAYMENT
+from models.payments.states import ENDED as PAYMENT_ENDED
+from models.payments.states import PaymentStatus
 from models.wires.states import ENDED, WireStatus
 
 # How many findings a proof keeps and tells; it counts all of them.
@@ -57,6 +60,12 @@ OWNERS: Final = (
         table="wire_transfers",
         ended=frozenset(status.value for status in ENDED),
         keeps_hold=frozenset({WireStatus.BLOCKED.value}),
+    ),
+    Owner(
+        kind=PAYMENT,
+        table="payments",
+        ended=frozenset(status.value for status in PAYMENT_ENDED),
+        keeps_hold=frozenset({PaymentStatus.BLOCKED.value}),
     ),
 )
 
