@@ -66,7 +66,8 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> R
         said=request.query_params.get("said", ""),
         **values,
     )
-    return HTMLResponse(content, status, {"Content-Security-Policy": _POLICY})
+    # A form tells which page it is on, to us alone, so that a refusal leads back to it.
+    return HTMLResponse(content, status, {"Content-Security-Policy": _POLICY, "Referrer-Policy": "same-origin"})
 
 
 def back(path: str, said: str = "") -> Response:

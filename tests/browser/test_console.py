@@ -1,0 +1,145 @@
+"""What officers and operations do at the console, in a browser: with the mouse, with the keyboard, on a telephone."""
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import CHROMIUM, Bank, Officer
+
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None, reason="needs chromium: apt install chromium, or name one with AURUM_CHROMIUM"
+)
+Come = Callable[..., Officer]
+PAGES = (
+    "",
+    "/wires",
+    "/wires?tab=ended",
+    "/people",
+    "/ledger",
+    "/audit",
+    "/audit/verify",
+    "/schedules",
+    "/find?q=globex",
+)
+
+
+def test_two_officers_approve_a_large_wire_and_nobody_approves_twice(bank: Bank, officer: Come) -> None:
+    wire_id = bank.wire("300000.00")
+    first, second = officer("oona"), officer("pavel")
+    for one in (first, second):
+        one.go("/console/wires")
+        one.page.get_by_role("link", name="300,000.00 USD").first.click()
+        expect(one.page.get_by_role("heading", level=1)).to_contain_text("Globex Trading Ltd")
+    first.page.get_by_label("Comment").fill("The invoice is there")
+    first.page.get_by_role("button", name="Approve").click()
+    expect(first.page.get_by_role("status")).to_have_text("Your approval is recorded.")
+    expect(first.page.locator("dl")).to_contain_text("1 of 2")
+    first.page.get_by_role("button", name="Approve").click()
+    expect(first.page.get_by_role("heading", level=1)).to_have_text("Already decided")
+    second.page.get_by_role("button", name="Approve").click()
+    expect(second.page.get_by_role("button", name="Approve")).to_have_count(0)
+    expect(second.page.locator(".timeline")).to_contain_text("approval given")
+    assert wire_id in second.page.url
+
+
+def test_a_rejection_needs_a_reason_and_the_reason_is_shown(bank: Bank, officer: Come) -> None:
+    wire_id = bank.wire("77.00")
+    one = officer("oona")
+    one.go(f"/console/wires/{wire_id}")
+    one.page.get_by_role("button", name="Reject").click()
+    expect(one.page.get_by_role("button", name="Reject")).to_be_visible()  # the browser asks for the reason
+    one.page.get_by_label("Reason").fill("No contract")
+    one.page.get_by_role("button", name="Reject").click()
+    expect(one.page.locator(".case .pill").first).to_have_text("rejected")
+    expect(one.page.locator(".timeline")).to_contain_text("No contract")
+
+
+def test_a_deadline_counts_down_and_turns_red_without_a_reload(bank: Bank, officer: Come) -> None:
+    wire_id = bank.wire("88.00")
+    one = officer("oona")
+    one.go("/console/wires")
+    row = one.page.locator("tr", has=one.page.locator(f"a[href='/console/wires/{wire_id}']"))
+    seen = row.locator("time").first.inner_text()
+    expect(row.locator("time").first).not_to_have_text(seen, timeout=70_000 if "h" in seen else 3_000)
+    bank.change("UPDATE wire_transfers SET sla_deadline = now() - interval '90 seconds' WHERE id = %s", wire_id)
+    expect(row.locator("time").first).to_have_class("countdown late", timeout=15_000)
+    expect(row.locator("time").first).to_contain_text("late by 1 min")
+
+
+def test_operations_pause_a_schedule_and_let_it_go_on(officer: Come) -> None:
+    one = officer("otis")
+    one.go("/console/schedules")
+    one.page.get_by_role("link", name="session-cleanup").click()
+    one.page.get_by_label("Why").fill("The host moves tonight")
+    one.page.get_by_role("button", name="Pause").click()
+    expect(one.page.locator(".case")).to_contain_text("The host moves tonight")
+    expect(one.page.locator(".case .pill")).to_have_text("paused")
+    one.page.get_by_label("Why").fill("It has moved")
+    one.page.get_by_role("button", name="Resume").click()
+    expect(one.page.locator(".case .pill")).to_have_text("active")
+
+
+def test_everything_is_reached_by_keyboard(bank: Bank, officer: Come) -> None:
+    wire_id = bank.wire("99.00", recipient="Keyboard & Sons")
+    one = officer("oona")
+    one.go("/console")
+    one.page.keyboard.press("Tab")
+    expect(one.page.get_by_role("link", name="To the content")).to_be_focused()
+    one.page.keyboard.press("Control+k")
+    one.page.keyboard.type("keyboard & s")
+    one.page.keyboard.press("Enter")
+    one.page.wait_for_url("**/console/find?**")
+    link = one.page.get_by_role("link", name="Keyboard & Sons").first
+    for _ in range(30):
+        one.page.keyboard.press("Tab")
+        if link.evaluate("node => node === document.activeElement"):
+            break
+    one.page.keyboard.press("Enter")
+    one.page.wait_for_url(f"**/console/wires/{wire_id}")
+
+
+def test_a_freeze_asks_again_who_it_is_when_that_was_long_ago(bank: Bank, officer: Come) -> None:
+    one = officer("otis")
+    one.go("/console/people?q=tomas")
+    one.page.get_by_role("link", name="Tomas Fern").click()
+    here = one.page.url
+    bank.change(
+        "UPDATE sessions SET auth_time = now() - interval '1 hour' WHERE user_id = %s", bank.person("otis")["user_id"]
+    )
+    one.page.get_by_label("Why").first.fill("Asked for by telephone")
+    one.page.get_by_role("button", name="Freeze").click()
+    expect(one.page.get_by_role("heading", level=1)).to_have_text("Confirm that it is you")
+    one.page.get_by_label("Your password").fill(bank.person("otis")["password"])
+    one.page.get_by_role("button", name="Confirm").click()
+    one.page.wait_for_url(f"{here}?**")
+    one.page.get_by_label("Why").first.fill("Asked for by telephone")
+    one.page.get_by_role("button", name="Freeze").click()
+    expect(one.page.locator(".case .pill").first).to_have_text("frozen")
+    oona = officer("oona")
+    oona.page.goto(here)
+    oona.page.get_by_label("Why").first.fill("Called back")
+    oona.page.get_by_role("button", name="End the freeze").click()
+    expect(oona.page.locator(".case .pill").first).to_have_text("active")
+
+
+@pytest.mark.parametrize(
+    "context",
+    [
+        {"color_scheme": "light"},
+        {"color_scheme": "dark"},
+        {"viewport": {"width": 360, "height": 740}, "color_scheme": "light"},
+    ],
+    ids=["light", "dark", "narrow"],
+)
+def test_every_page_is_accessible_and_fits(bank: Bank, officer: Come, context: dict[str, object]) -> None:
+    wire_id = bank.wire("66.00")
+    one = officer("otis", **context)
+    for path in (*PAGES, f"/wires/{wire_id}", "/schedules/ledger-proof", f"/people/{bank.person('ada')['user_id']}"):
+        one.go(f"/console{path}")
+        one.is_accessible()
+    deciding = officer("oona", **context)
+    deciding.go(f"/console/wires/{wire_id}")
+    deciding.is_accessible()
+    deciding.page.get_by_role("button", name="Sign out").click()
+    deciding.is_accessible()
