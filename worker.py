@@ -30,7 +30,7 @@ from activities.sanctions import SanctionsSteps
 from activities.side_proofs import SideProofSteps
 from activities.transactions import TransactionSteps
 from activities.upkeep import UpkeepSteps
-from activities.wires import ApprovalSteps, PaymentSteps, SettlementSteps, WireDesk
+from activities.wires import ApprovalSteps, PaymentSteps, RecallSteps, SettlementSteps, WireDesk
 from infra import schedules, temporal
 from infra.crypto import Keyring
 from infra.database import connect, transaction
@@ -48,6 +48,7 @@ from workflows.calendars import CalendarTopUpWorkflow
 from workflows.kyc.documents import DocumentScanWorkflow, DocumentUpkeepWorkflow
 from workflows.ledger import FlowRollupWorkflow, LedgerProofWorkflow, LedgerRollupWorkflow
 from workflows.notifications import NotificationWorkflow
+from workflows.recalls import WireRecallWorkflow
 from workflows.sanctions import SanctionsRefreshWorkflow
 from workflows.side_proofs import FlowProofWorkflow, ProcessProofWorkflow
 from workflows.transactions import ReversalWorkflow
@@ -59,6 +60,7 @@ log = structlog.get_logger("worker")
 WORKFLOWS: Sequence[type] = (
     WireWorkflow,
     WireLateAnswerWorkflow,
+    WireRecallWorkflow,
     NotificationWorkflow,
     SessionCleanupWorkflow,
     AuditSealWorkflow,
@@ -90,6 +92,7 @@ def assemble(config: Settings, engine: AsyncEngine) -> Parts:
     channel = FolderChannel(config.bank_outbox, config.bank_inbox)
     desk = WireDesk.of(config, engine, channel)
     approval, payment, settlement = ApprovalSteps(desk), PaymentSteps(desk), SettlementSteps(desk)
+    recalls = RecallSteps(desk)
     keyring = Keyring.of(config.field_keys, config.field_key_id)
     notifications = NotificationSteps(engine, _email(config), keyring)
     books = LedgerSteps(engine)
@@ -111,6 +114,8 @@ def assemble(config: Settings, engine: AsyncEngine) -> Parts:
             payment.send,
             settlement.apply_answers,
             settlement.note_silence,
+            recalls.review,
+            recalls.send,
             notifications.send,
             AuthSteps(engine).clean_up_sessions,
             auditing.seal,

@@ -23,6 +23,7 @@ from models.payments import ENDED as ENDED_PAYMENTS
 from models.payments import PaymentStart
 from models.tables import payments, wires
 from models.tables.outbox import enqueue
+from models.tables.wires import WireRecall
 from models.wires import ENDED as ENDED_WIRES
 from models.wires import WireStart
 
@@ -40,8 +41,13 @@ _NEEDS_AN_ORDER: Final = frozenset(
         AnswerKind.RETURNED,
         AnswerKind.RECEIVED,
         AnswerKind.TAKEN_BACK,
+        AnswerKind.RECALL_ACCEPTED,
+        AnswerKind.RECALL_REFUSED,
+        AnswerKind.RECALL_PENDING,
     }
 )
+
+_OF_RECALLS: Final = frozenset({AnswerKind.RECALL_ACCEPTED, AnswerKind.RECALL_REFUSED, AnswerKind.RECALL_PENDING})
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,8 @@ class _Order:
     id: UUID
     ended: bool
     start: WireStart | PaymentStart
+    # The answer is about our request to give the order back, and not about the order itself.
+    recall: WireRecall | None = None
 
 
 class BankInbox:
@@ -83,12 +91,12 @@ class BankInbox:
     async def _take(self, name: str, content: bytes) -> bool:
         """Records a file and what it says. False: it is for a person to look at."""
         try:
-            parsed = read_answers(content)
+            parsed = read_answers(content, strict=True)
         except UnreadableMessage as error:
             await self._keep_unreadable(name, content, str(error))
             return False
         async with transaction(self._engine) as session:
-            message_id = await _store(session, name, content, parsed.message_type, parsed.message_id)
+            message_id = await _store(session, name, content, parsed)
             if message_id is None:
                 # Read before, and a crash came before the file was put away; or the bank has sent it twice.
                 return await _was_read(session, content)
@@ -112,7 +120,7 @@ class BankInbox:
                 unmatched.append(answer.end_to_end_id or answer.uetr or answer.original_message_id or f"#{position}")
                 continue
             await _answer(session, message_id, position, order, answer)
-            woken[order.id] = order
+            woken[order.recall.id if order.recall else order.id] = order
         for order in woken.values():
             await _wake(session, order, message_id)
         return unmatched
@@ -135,6 +143,9 @@ class BankInbox:
 async def _wake(session: AsyncSession, order: _Order, message_id: Any) -> None:
     # The row is locked: either the order's process will still look at its answers, or it has ended, and this message
     # gets a process of its own.
+    if order.recall is not None:
+        await wires.wake_recall(session, order.recall, await wires.find(session, order.id))
+        return
     workflow = f"{order.kind}-late-answer" if order.ended else order.kind
     await enqueue(
         session,
@@ -145,17 +156,18 @@ async def _wake(session: AsyncSession, order: _Order, message_id: Any) -> None:
     )
 
 
-async def _store(session: AsyncSession, name: str, content: bytes, message_type: str, message_id: str) -> Any:
+async def _store(session: AsyncSession, name: str, content: bytes, parsed: ParsedMessage) -> Any:
     made = await session.execute(
         text(
-            "INSERT INTO bank_messages (id, direction, message_type, message_id, file_name, sha256, content, status)"
-            " VALUES (:id, 'inbound', :type, :message_id, :name, :sha256, :content, 'read')"
+            "INSERT INTO bank_messages (id, direction, message_type, message_id, file_name, sha256, content, status,"
+            " payments_named) VALUES (:id, 'inbound', :type, :message_id, :name, :sha256, :content, 'read', :named)"
             " ON CONFLICT DO NOTHING RETURNING id"
         ),
         {
             "id": uuid7(),
-            "type": message_type,
-            "message_id": message_id,
+            "type": parsed.message_type,
+            "message_id": parsed.message_id,
+            "named": len(parsed.answers),
             "name": name,
             "sha256": hashlib.sha256(content).digest(),
             "content": content,
@@ -174,6 +186,10 @@ async def _was_read(session: AsyncSession, content: bytes) -> bool:
 
 async def _order_of(session: AsyncSession, answer: BankAnswer) -> _Order | None:
     """The order that an answer is about, by UETR, end-to-end id, or the id of our message; its row locked."""
+    if (recalled := await _recalled(session, answer)) is not None:
+        return recalled
+    if answer.kind in _OF_RECALLS:
+        return None
     rows = await session.execute(
         text(
             "SELECT 'wire' AS kind, w.id FROM wire_transfers w"
@@ -203,24 +219,61 @@ async def _order_of(session: AsyncSession, answer: BankAnswer) -> _Order | None:
     return _Order(kind, wire.id, wire.status in ENDED_WIRES, wire.start)
 
 
+async def _recalled(session: AsyncSession, answer: BankAnswer) -> _Order | None:
+    """The recalled wire that an answer is about, by the case that we named, by the id of our request, or, where it
+    answers a recall, by the wire's references.
+
+    The request is looked at first: a bank that refuses our request names the payment in it too, and has not refused
+    the payment.
+    """
+    rows = await session.execute(
+        text(
+            "SELECT r.id, r.wire_id FROM bank_messages m JOIN wire_recalls r ON r.id = m.recall_id"
+            " WHERE m.direction = 'outbound' AND m.message_id = :message_id"
+            " UNION SELECT r.id, r.wire_id FROM wire_recalls r WHERE r.case_id = :case_id"
+            " UNION (SELECT r.id, r.wire_id FROM wire_recalls r JOIN wire_transfers w ON w.id = r.wire_id"
+            "   WHERE :of_recall AND cast(:case_id AS text) IS NULL"
+            "   AND (w.uetr = cast(:uetr AS uuid) OR w.end_to_end_id = :end_to_end_id)"
+            "   ORDER BY r.id DESC LIMIT 1)"
+        ),
+        {
+            "message_id": answer.original_message_id,
+            "case_id": answer.case_id,
+            "of_recall": answer.kind in _OF_RECALLS,
+            "uetr": answer.uetr,
+            "end_to_end_id": answer.end_to_end_id,
+        },
+    )
+    found = rows.all()
+    if len(found) != 1:
+        return None
+    wire = await wires.locked(session, found[0].wire_id)
+    recall = await wires.locked_recall(session, found[0].id)
+    return _Order("wire", wire.id, wire.status in ENDED_WIRES, wire.start, recall)
+
+
 async def _answer(session: AsyncSession, message_id: Any, position: int, order: _Order, answer: BankAnswer) -> None:
     duplicate = answer.kind is AnswerKind.REJECTED and answer.reason_code == _DUPLICATE
     await session.execute(
         text(
-            "INSERT INTO bank_answers (message_id, position, wire_id, payment_id, kind, reason_code, reason_text,"
-            " amount_minor, currency, booked_on) VALUES (:message_id, :position, :wire_id, :payment_id, :kind,"
-            " :reason_code, :reason_text, :amount_minor, :currency, :booked_on)"
+            "INSERT INTO bank_answers (message_id, position, wire_id, payment_id, recall_id, kind, reason_code,"
+            " reason_text, amount_minor, original_amount_minor, currency, booked_on, bank_reference) VALUES"
+            " (:message_id, :position, :wire_id, :payment_id, :recall_id, :kind, :reason_code, :reason_text,"
+            " :amount_minor, :original_amount_minor, :currency, :booked_on, :bank_reference)"
         ),
         {
             "message_id": message_id,
             "position": position,
             "wire_id": order.id if order.kind == "wire" else None,
             "payment_id": order.id if order.kind == "payment" else None,
+            "recall_id": order.recall.id if order.recall else None,
             "kind": AnswerKind.PENDING if duplicate else answer.kind,
             "reason_code": answer.reason_code,
             "reason_text": answer.reason_text,
             "amount_minor": answer.amount_minor,
+            "original_amount_minor": answer.original_amount_minor,
             "currency": answer.currency,
             "booked_on": answer.booked_on,
+            "bank_reference": answer.bank_reference,
         },
     )

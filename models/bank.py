@@ -146,13 +146,37 @@ class PaymentInstruction(_Fact):
         return self
 
 
+class CancellationRequest(_Fact):
+    """What a recall asks of the bank: one payment of ours not to be paid, or given back. Banks are named by BIC.
+
+    The `original_…` members are those of the order as it was sent; `amount_minor` and `settlement_date` too.
+    """
+
+    message_id: Reference
+    case_id: InstructionId
+    created_at: AwareDatetime
+    sender: Bic
+    receiver: Bic
+    original_message_id: Reference
+    original_message_type: str
+    instruction_id: InstructionId
+    end_to_end_id: Reference
+    uetr: Uetr
+    amount_minor: MinorUnits = Field(gt=0)
+    currency: Currency
+    settlement_date: date
+    reason: Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{4}$")]
+    comment: str = ""
+
+
 class AnswerKind(StrEnum):
     """What an answer means for the payment it is about.
 
     `pending` moves nothing: the bank has the payment and has not decided, or an entry is not booked yet.
     `booked` is our account debited, `returned` our money back on it, `received` money that somebody else sent
     us and `taken_back` an earlier credit that the bank reversed. `statement_entry` repeats on a statement
-    what a notification told, so it is for reconciliation and never for posting.
+    what a notification told, so it is for reconciliation and never for posting. The `recall` kinds answer a
+    request of ours to give a payment back; they move no money, which comes by a message of its own.
     """
 
     ACCEPTED = "accepted"
@@ -164,6 +188,9 @@ class AnswerKind(StrEnum):
     RECEIVED = "received"
     TAKEN_BACK = "taken_back"
     STATEMENT_ENTRY = "statement_entry"
+    RECALL_ACCEPTED = "recall_accepted"
+    RECALL_REFUSED = "recall_refused"
+    RECALL_PENDING = "recall_pending"
 
 
 class EntryDirection(StrEnum):
@@ -183,11 +210,12 @@ class BankAnswer(_Fact):
     `status` is the ISO 20022 status (`ACSC`, `RJCT` …), `reason_code` the ISO reason (`AC04`, `DUPL` …) or
     the bank's own. `amount_minor` of a return is what came back, `original_amount_minor` what was sent: the
     difference is charges. A return is told twice, by a pacs.004 and by the credit notification;
-    `bank_reference` is the bank's own reference.
+    `bank_reference` is the bank's own reference. `case_id` is ours, of the recall that is answered.
     """
 
     kind: AnswerKind
     original_message_id: str | None = None
+    case_id: str | None = None
     instruction_id: str | None = None
     end_to_end_id: str | None = None
     uetr: str | None = None

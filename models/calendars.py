@@ -38,6 +38,9 @@ class Hours(Protocol):
     def cut_off(self, at: datetime) -> datetime | None:
         """The first moment that is too late for the window of `at`, or of the next one; None where none ends."""
 
+    def is_business_day(self, day: date) -> bool:
+        """Whether the desk works on `day`."""
+
 
 @dataclass(frozen=True)
 class Release:
@@ -81,6 +84,9 @@ class AlwaysOpen:
 
     def cut_off(self, at: datetime) -> datetime | None:  # noqa: ARG002 # whenever it is, nothing closes
         return None
+
+    def is_business_day(self, day: date) -> bool:  # noqa: ARG002 # as above
+        return True
 
 
 @dataclass(frozen=True)
@@ -169,3 +175,17 @@ class CalendarsFilled(BaseModel):
 
     days_until: dict[str, date]
     ending: tuple[str, ...] = ()
+
+
+def business_day_after(hours: Hours, day: date, count: int) -> date:
+    """The `count`-th business day after `day`, which itself does not count. Raises `LookupError` past the data."""
+    for _ in range(count):
+        day += timedelta(days=1)
+        while not hours.is_business_day(day):
+            day += timedelta(days=1)
+    return day
+
+
+def business_days_between(hours: Hours, first: date, last: date) -> int:
+    """How many business days have begun after `first`, up to and with `last`. Raises `LookupError` past the data."""
+    return sum(hours.is_business_day(first + timedelta(days=n)) for n in range(1, (last - first).days + 1))

@@ -27,6 +27,8 @@ AT_ONCE: Final = RetryPolicy(
 # The bank's folder, the mail server: outside, and away for minutes when it is away. Tried for ever too, since an order
 # that was approved has to leave, and each of these steps is idempotent by key.
 PROVIDER_SECONDS: Final = timedelta(seconds=60)
+# Such a step says every few seconds that it lives: after this silence its worker is dead, and another one takes it.
+PROVIDER_HEARTBEAT: Final = timedelta(seconds=10)
 PROVIDER: Final = RetryPolicy(
     initial_interval=timedelta(milliseconds=500), backoff_coefficient=2, maximum_interval=timedelta(minutes=1)
 )

@@ -10,7 +10,7 @@ from temporalio.common import SearchAttributeKey
 from activities.wires import ApprovalSteps, PaymentSteps, SettlementSteps
 from models.search_attributes import AMOUNT_MINOR, CASE_STATUS, CUSTOMER_REF, SLA_DUE_AT
 from models.wires import WireStart, WireState, WireStatus, WireStep, case_file
-from workflows.policies import PROVIDER, PROVIDER_SECONDS
+from workflows.policies import PROVIDER, PROVIDER_HEARTBEAT, PROVIDER_SECONDS
 from workflows.steps import database_step
 
 _STATUS: Final = SearchAttributeKey.for_keyword(CASE_STATUS)
@@ -79,6 +79,7 @@ class WireWorkflow:
             PaymentSteps.send,
             self._step(),
             start_to_close_timeout=PROVIDER_SECONDS,
+            heartbeat_timeout=PROVIDER_HEARTBEAT,
             retry_policy=PROVIDER,
             summary="Put the order into the bank's folder",
         )

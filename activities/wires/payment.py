@@ -2,13 +2,13 @@
 
 import hashlib
 from datetime import UTC, date, datetime
-from typing import Any
-from uuid import UUID
+from typing import Final
 
-from sqlalchemy import Row, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
+from activities.sending import send_once
 from activities.wires.desk import WireDesk, tell_staff
 from activities.wires.screening import anything_new, require_fresh_lists
 from infra.database import transaction
@@ -19,6 +19,10 @@ from models.calendars import release
 from models.tables import ledger, wires
 from models.tables.wires import Wire
 from models.wires import ComplianceStatus, WireState, WireStatus, WireStep, order_references
+
+_ORDER: Final = text(
+    "SELECT id FROM bank_messages WHERE wire_id = :wire_id AND direction = 'outbound' AND recall_id IS NULL"
+)
 
 
 class PaymentSteps:
@@ -144,43 +148,20 @@ class PaymentSteps:
 
     @activity.defn(name="wire.send")
     async def send(self, step: WireStep) -> WireState:
-        """Puts the order into the bank's folder, exactly once.
+        """Puts the order into the bank's folder, exactly once."""
+        async with transaction(self._desk.engine) as session:
+            order = (await session.execute(_ORDER, {"wire_id": step.wire_id})).scalar_one()
 
-        prepared → (file durable beside the folder) → staged → (one rename into the folder) → sent. The row is locked
-        during each half. A crash before `staged` is written repeats the harmless half; after it, either the staged
-        file is still there and is renamed, or it is gone because the rename has happened.
-        """
-        async with transaction(self._desk.engine) as session:
-            message = await self._locked_order(session, step)
-            if message.status == "prepared":
-                await self._desk.channel.stage(message.file_name, bytes(message.content))
-                await self._mark(session, message.id, "staged")
-        async with transaction(self._desk.engine) as session:
-            message = await self._locked_order(session, step)
+        async def sent(session: AsyncSession, file: str) -> None:
             wire = await wires.find(session, step.wire_id)
-            if message.status == "staged":
-                await self._desk.channel.publish(message.file_name)
-                await self._mark(session, message.id, "sent")
-                await wires.tell(session, wire, "sent", step="sent", data={"file": message.file_name})
+            await wires.tell(session, wire, "sent", step="sent", data={"file": file})
+
+        await send_once(self._desk.engine, self._desk.channel, order, sent)
+        async with transaction(self._desk.engine) as session:
+            wire = await wires.find(session, step.wire_id)
             return await wires.state(
                 session, wire, look_again_at=await self._desk.bank_is_late_at(session, wire, step.at)
             )
-
-    async def _locked_order(self, session: AsyncSession, step: WireStep) -> Row[Any]:
-        rows = await session.execute(
-            text(
-                "SELECT id, file_name, content, status FROM bank_messages"
-                " WHERE wire_id = :wire_id AND direction = 'outbound' FOR UPDATE"
-            ),
-            {"wire_id": step.wire_id},
-        )
-        return rows.one()
-
-    async def _mark(self, session: AsyncSession, message_id: UUID, status: str) -> None:
-        await session.execute(
-            text("UPDATE bank_messages SET status = :status, updated_at = clock_timestamp() WHERE id = :id"),
-            {"id": message_id, "status": status},
-        )
 
 
 def _address(kept: dict[str, str] | None) -> PostalAddress | None:

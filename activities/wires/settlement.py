@@ -1,7 +1,7 @@
 """From the bank's answers to the end: acknowledgement, settlement and fee, refusal, return."""
 
 from datetime import UTC, date
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -15,6 +15,17 @@ from models.tables import ledger, wires
 from models.tables.wires import Wire
 from models.wires import WireState, WireStatus, WireStep, return_entry, settlement_entry
 
+# What is said of a recall is for the recall's own process.
+_UNAPPLIED: Final = text(
+    "SELECT a.id, a.kind, a.reason_code, a.reason_text, a.amount_minor, a.currency, a.booked_on,"
+    " split_part(m.message_type, '.001.', 1) AS family FROM bank_answers a JOIN bank_messages m ON m.id = a.message_id"
+    " WHERE a.wire_id = :wire_id AND a.recall_id IS NULL AND a.applied_at IS NULL ORDER BY a.id"
+)
+_RETURNS_TOLD: Final = text(
+    "SELECT split_part(m.message_type, '.001.', 1) FROM bank_answers a JOIN bank_messages m ON m.id = a.message_id"
+    " WHERE a.wire_id = :wire_id AND a.kind = 'returned' AND a.applied_at IS NOT NULL"
+)
+_POSTED_RETURN: Final = text("SELECT amount_minor FROM transactions WHERE idempotency_key = :key")
 _AT_THE_BANK = frozenset({WireStatus.RELEASED, WireStatus.ACKNOWLEDGED})
 
 
@@ -29,16 +40,8 @@ class SettlementSteps:
         """Applies every answer of the bank that was not applied yet, in the order they came, with its money."""
         async with transaction(self._desk.engine) as session:
             wire = await wires.locked(session, step.wire_id)
-            answers = (
-                await session.execute(
-                    text(
-                        "SELECT id, kind, reason_code, reason_text, amount_minor, currency, booked_on FROM bank_answers"
-                        " WHERE wire_id = :wire_id AND applied_at IS NULL ORDER BY id"
-                    ),
-                    {"wire_id": wire.id},
-                )
-            ).all()
-            for answer in answers:
+            before = wire.status
+            for answer in (await session.execute(_UNAPPLIED, {"wire_id": wire.id})).all():
                 fits = await self._apply(session, wire, answer, step)
                 if not fits:
                     await self._dispute(session, wire, answer)
@@ -46,6 +49,8 @@ class SettlementSteps:
                     text("UPDATE bank_answers SET applied_at = clock_timestamp() WHERE id = :id"),
                     {"id": answer.id},
                 )
+            if wire.status != before and (recall := await wires.open_recall(session, wire.id)) is not None:
+                await wires.wake_recall(session, recall, wire)
             late = await self._desk.bank_is_late_at(session, wire, step.at) if wire.status in _AT_THE_BANK else None
             return await wires.state(session, wire, look_again_at=late)
 
@@ -114,7 +119,7 @@ class SettlementSteps:
 
     async def _return(self, session: AsyncSession, wire: Wire, answer: Any, step: WireStep) -> bool:
         if wire.status == WireStatus.RETURNED:
-            return True  # a return is told twice: by its message and by the credit on our account
+            return await self._is_told_again(session, wire, answer)
         fits = wire.status == WireStatus.COMPLETED and answer.currency in {None, wire.currency}
         returned_minor = answer.amount_minor or wire.money.paid_minor
         if not fits or returned_minor > wire.money.paid_minor:
@@ -132,15 +137,20 @@ class SettlementSteps:
         )
         wire.status, wire.reason_code, wire.reason_text = WireStatus.RETURNED, reason, answer.reason_text
         await session.flush()
-        await wires.tell(
-            session,
-            wire,
-            "returned",
-            actor="bank",
-            step="returned",
-            data={"amount_minor": returned_minor, "reason": reason},
-        )
+        data = {"amount_minor": returned_minor, "reason": reason}
+        if charges_minor := wire.money.paid_minor - returned_minor:
+            data["charges_minor"] = charges_minor
+        await wires.tell(session, wire, "returned", actor="bank", step="returned", data=data)
         return True
+
+    async def _is_told_again(self, session: AsyncSession, wire: Wire, answer: Any) -> bool:
+        """Whether a return is the one that was posted: it is told by its message and by the credit on our account, with
+        the same amount. Another amount, or a second message of the same kind, is other money, which a person looks at.
+        """
+        posted = (await session.execute(_POSTED_RETURN, {"key": f"wire/{wire.id}/return"})).scalar_one()
+        if answer.amount_minor not in {None, posted}:
+            return False
+        return answer.family not in (await session.execute(_RETURNS_TOLD, {"wire_id": wire.id})).scalars().all()
 
     async def _dispute(self, session: AsyncSession, wire: Wire, answer: Any) -> None:
         await wires.tell(

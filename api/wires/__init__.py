@@ -2,11 +2,20 @@
 
 from fastapi import APIRouter
 
-from api.wires import banks, beneficiaries, desk, estimates, evidence, limits, routes
+from api.wires import banks, beneficiaries, desk, estimates, evidence, limits, messages, recalls, routes
 
 router = APIRouter()
 # Those with words in their paths come first: `/wires/{wire_id}` would take the word for an id.
-for _part in (banks.router, beneficiaries.router, estimates.router, limits.router, routes.router, desk.router):
+for _part in (
+    banks.router,
+    beneficiaries.router,
+    estimates.router,
+    limits.router,
+    routes.router,
+    desk.router,
+    messages.router,
+    recalls.router,
+):
     router.include_router(_part)
 
 __all__ = ["evidence", "router"]

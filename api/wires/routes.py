@@ -17,7 +17,7 @@ from api.routing import feature
 from api.step_up import require_fresh
 from api.wires.beneficiaries import saved_recipient
 from api.wires.orders import WireIn
-from api.wires.shapes import Approval, Found, Rejection, Timeline, WireView, timeline_of, view
+from api.wires.shapes import Approval, Found, Rejection, Timeline, WireDetail, WireView, recall_view, timeline_of, view
 from models.tables import wires
 from models.tables.auth import Caller
 from models.tables.wires import Wire
@@ -91,9 +91,11 @@ async def find_wires(
 
 
 @router.get("/{wire_id}", summary="Read a wire", responses=documented(401, 403, 404))
-async def read_wire(wire_id: UUID, caller: Annotated[Caller, Requires("wires:read")], db: Db) -> WireView:
-    """Where a wire stands."""
-    return await _seen(db, await wires.find(db, wire_id), caller)
+async def read_wire(wire_id: UUID, caller: Annotated[Caller, Requires("wires:read")], db: Db) -> WireDetail:
+    """Where a wire stands, and what was asked of the bank about it since it left."""
+    seen = await _seen(db, await wires.find(db, wire_id), caller)
+    recalls = [recall_view(one, caller) for one in await wires.of_wire(db, wire_id)]
+    return WireDetail.model_validate(seen.model_dump() | {"recalls": recalls})
 
 
 @router.get("/{wire_id}/timeline", summary="Read what happened to a wire", responses=documented(401, 403, 404))

@@ -12,8 +12,9 @@ from models.auth import Role
 from models.bank import Charges
 from models.money import to_decimal
 from models.tables.auth import Caller
-from models.tables.wires import Wire, WireEvent
+from models.tables.wires import Wire, WireEvent, WireRecall
 from models.wires import ComplianceStatus, SlaStage, WireStatus
+from models.wires.recalls import RecallReason, RecallStatus
 
 
 class Approvals(BaseModel):
@@ -65,6 +66,29 @@ class Found(BaseModel):
     """Wires that were looked for, the newest first."""
 
     data: list[WireView]
+
+
+class RecallView(BaseModel):
+    """A recall as people see it."""
+
+    id: UUID
+    wire_id: UUID
+    status: RecallStatus
+    reason: RecallReason
+    comment: str
+    requested_by: UUID | None = Field(description="Who asked; a customer sees only themselves.")
+    sent_at: datetime | None
+    due_at: datetime | None = Field(description="When the bank's answer is due.")
+    answer_code: str | None = Field(description="The bank's reason, as it gave it.", examples=["AC04"])
+    answer_text: str | None
+    created_at: datetime
+    ended_at: datetime | None
+
+
+class WireDetail(WireView):
+    """A wire with what was asked of the bank about it since it left."""
+
+    recalls: list[RecallView] = Field(description="Newest first.")
 
 
 class TimelineEntry(BaseModel):
@@ -151,3 +175,12 @@ def _to_its_customer(entry: TimelineEntry) -> TimelineEntry:
         return entry
     data = entry.data if entry.event in _SAID_TO_CUSTOMERS else {}
     return entry.model_copy(update={"actor_id": None, "data": data})
+
+
+def recall_view(recall: WireRecall, caller: Caller) -> RecallView:
+    """A recall as `caller` may see it."""
+    hidden = caller.role == Role.CUSTOMER and recall.requested_by != caller.id
+    return RecallView.model_validate(
+        recall.model_dump(include=set(RecallView.model_fields))
+        | {"requested_by": None if hidden else recall.requested_by}
+    )

@@ -6,6 +6,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict
 
 from models.ledger import Entry, Leg
+from models.money import written
 
 
 class WireMoney(BaseModel):
@@ -82,25 +83,35 @@ def settlement_entry(
 
 
 def return_entry(wire: WireMoney, *, nostro: UUID, returned_minor: int, value_date: date, reason: str) -> Entry:
-    """The entry for money that came back after settlement, net of what the banks kept. Our fee is not returned.
+    """The entry for money that came back after settlement, net of what the banks on the way kept.
 
-    | account  | debit    | credit   |
-    |----------|----------|----------|
-    | nostro   | returned |          |
-    | customer |          | returned |
+    | account  | debit          | credit   |
+    |----------|----------------|----------|
+    | nostro   | returned       |          |
+    | customer |                | paid     |
+    | customer | charges        |          |
+
+    The charges of others are the customer's (reference/banking.md §6.9) and have a leg of their own, so that whoever
+    reads the account sees what was kept. Our fee is not given back: the wire was carried out.
     """
+    charges = wire.paid_minor - returned_minor
+    legs = [
+        Leg(account_id=nostro, amount_minor=-returned_minor),
+        Leg(account_id=wire.account_id, amount_minor=wire.paid_minor),
+    ]
+    if charges:
+        legs.append(Leg(account_id=wire.account_id, amount_minor=-charges))
+    less = f", less charges of {written(charges, wire.currency)}" if charges else ""
     return Entry(
         key=f"wire/{wire.wire_id}/return",
         kind="wire_return",
         currency=wire.currency,
         amount_minor=returned_minor,
-        legs=(
-            Leg(account_id=nostro, amount_minor=-returned_minor),
-            Leg(account_id=wire.account_id, amount_minor=returned_minor),
-        ),
+        legs=tuple(legs),
         from_account_id=nostro,
         to_account_id=wire.account_id,
-        description=f"Wire returned: {reason}",
+        fee_minor=charges,
+        description=f"Wire returned: {reason}{less}",
         category="wire_transfer",
         metadata={"wire_id": str(wire.wire_id), "reason": reason},
         value_date=value_date,

@@ -99,6 +99,13 @@ _ROWS = """
     INSERT INTO kyc_events (case_id, customer_id, event, status, actor)
         SELECT id, user_id, 'opened', status, 'process' FROM kyc_cases;
 """
+# A wire is recalled when it has left; here that is said without the steps before it.
+_RECALLED = """
+    ALTER TABLE wire_recalls DISABLE TRIGGER wire_recalls_made;
+    INSERT INTO wire_recalls (wire_id, user_id, requested_by, case_id, reason)
+        VALUES (CAST(:wire AS uuid), :customer, :officer, 'R1', 'DUPL');
+    ALTER TABLE wire_recalls ENABLE TRIGGER wire_recalls_made;
+"""
 
 
 async def belongings(owner: AsyncEngine, api: AsyncEngine) -> tuple[People, str]:
@@ -114,7 +121,7 @@ async def belongings(owner: AsyncEngine, api: AsyncEngine) -> tuple[People, str]
     async with transaction(owner) as session:
         opening_account = await internal_account(session, InternalPurpose.OPENING, "USD")
         await post_one(session, entry(opening_account, everybody.usd_account, 1_00, "USD"))
-        for statement in _ROWS.split(";\n"):
+        for statement in (_ROWS + _RECALLED).split(";\n"):
             if statement.strip():
                 await session.execute(text(statement), values)
     return everybody, str(wire.id)

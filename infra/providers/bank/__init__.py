@@ -1,6 +1,7 @@
 """The channel to the bank, and the messages that go through it."""
 
 from infra.providers.bank.answers import read_answers
+from infra.providers.bank.camt056 import build_camt056
 from infra.providers.bank.channel import BankChannel, FolderChannel
 from infra.providers.bank.pacs008 import build_pacs008
 from infra.providers.bank.pain001 import build_pain001
@@ -11,6 +12,7 @@ __all__ = [
     "FolderChannel",
     "UnreadableMessage",
     "UnwritableMessage",
+    "build_camt056",
     "build_pacs008",
     "build_pain001",
     "read_answers",

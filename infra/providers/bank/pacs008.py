@@ -5,9 +5,6 @@ settlement account. INGA, settlement on our own books, does not occur: no bank k
 
 Charges follow CBPR+: for BEN what we took out is told as charge information, zero included, beside the amount
 that the customer instructed; for OUR and SHA nothing was taken out and nothing is told.
-
-The envelope is `RequestPayload`, the header and the document side by side as SWIFT's own samples have them;
-the gateway in front of SWIFT replaces it by its transport header.
 """
 
 from typing import Final
@@ -17,12 +14,11 @@ from lxml import etree
 from infra.providers.bank import elements
 from infra.providers.bank.charset import always_in_x_set, in_x_set
 from infra.providers.bank.elements import child
-from infra.providers.bank.validate import HEADER, validated
+from infra.providers.bank.header import enveloped
+from infra.providers.bank.validate import validated
 from models.bank import Charges, PaymentInstruction
 
 MESSAGE_TYPE: Final = "pacs.008.001.08"
-# The usage guideline a message claims to follow; this is the one of Standards Release 2026.
-BUSINESS_SERVICE: Final = "swift.cbprplus.04"
 
 
 def build_pacs008(instruction: PaymentInstruction) -> bytes:
@@ -31,25 +27,20 @@ def build_pacs008(instruction: PaymentInstruction) -> bytes:
     The same instruction is always the same bytes. Raises `UnwritableMessage` where the result would not be
     valid.
     """
-    envelope = etree.Element("RequestPayload")
-    _header(envelope, instruction)
     document = elements.document(MESSAGE_TYPE)
-    envelope.append(document)
     transfer = child(document, "FIToFICstmrCdtTrf")
     _group_header(transfer, instruction)
     _transaction(transfer, instruction)
-    return validated(envelope)
-
-
-def _header(envelope: etree._Element, instruction: PaymentInstruction) -> None:
-    header = elements.root(HEADER, "AppHdr")
-    envelope.append(header)
-    for name, bic in (("Fr", _our_bic(instruction)), ("To", instruction.correspondent_bic)):
-        elements.agent_by_bic(child(header, name), "FIId", bic)
-    child(header, "BizMsgIdr", instruction.message_id)
-    child(header, "MsgDefIdr", MESSAGE_TYPE)
-    child(header, "BizSvc", BUSINESS_SERVICE)
-    child(header, "CreDt", elements.moment(instruction.created_at))
+    return validated(
+        enveloped(
+            document,
+            MESSAGE_TYPE,
+            message_id=instruction.message_id,
+            sender=_our_bic(instruction),
+            receiver=instruction.correspondent_bic,
+            created_at=instruction.created_at,
+        )
+    )
 
 
 def _our_bic(instruction: PaymentInstruction) -> str:

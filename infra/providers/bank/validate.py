@@ -66,6 +66,25 @@ def _schema(message_type: str) -> etree.XMLSchema:
     return etree.XMLSchema(etree.parse(_SCHEMAS / f"{message_type}.xsd"))
 
 
+def _first(document: etree._Element, *paths: str) -> str | None:
+    """The text at the first of `paths` that is there: a payment has a group header, a case an assignment."""
+    return next((text for path in paths if (text := document.findtext(".//{*}" + path))), None)
+
+
+def schema_violation(message_type: str, document: etree._Element) -> str | None:
+    """What in a received document is against the schema of its message, in a sentence; None where nothing is, or where
+    we keep no schema of that version."""
+    if not (_SCHEMAS / f"{message_type}.xsd").is_file():
+        return None
+    schema = _schema(message_type)
+    try:
+        with _validating:
+            schema.assertValid(document)
+    except etree.DocumentInvalid as problem:
+        return str(problem)
+    return None
+
+
 def _follows_schema(part: etree._Element) -> None:
     schema = _schema(_message_type(part))
     try:
@@ -118,7 +137,7 @@ def _is_amount(element: etree._Element, text: str, currency: str) -> None:
 def _totals_agree(sent: etree._Element) -> None:
     amounts = [Decimal(element.text or "") for element in sent.iterfind(".//{*}Amt/{*}InstdAmt")]
     for count in sent.iterfind(".//{*}NbOfTxs"):
-        payments = len(sent.findall(".//{*}CdtTrfTxInf"))
+        payments = len(sent.findall(".//{*}CdtTrfTxInf")) + len(sent.findall(".//{*}Undrlyg/{*}TxInf"))
         if int(count.text or "") != payments:
             raise UnwritableMessage(f"NbOfTxs says {count.text}, there are {payments}")
     for total in sent.iterfind(".//{*}CtrlSum"):
@@ -134,10 +153,18 @@ def _header_speaks_of_document(sent: etree._Element) -> None:
     if document is None:
         raise UnwritableMessage("there is a header without a document")
     for name, said, meant in (
-        ("BizMsgIdr", header.findtext("{*}BizMsgIdr"), document.findtext(".//{*}GrpHdr/{*}MsgId")),
+        ("BizMsgIdr", header.findtext("{*}BizMsgIdr"), _first(document, "GrpHdr/{*}MsgId", "Assgnmt/{*}Id")),
         ("MsgDefIdr", header.findtext("{*}MsgDefIdr"), _message_type(document)),
-        ("Fr", header.findtext("{*}Fr//{*}BICFI"), document.findtext(".//{*}InstgAgt//{*}BICFI")),
-        ("To", header.findtext("{*}To//{*}BICFI"), document.findtext(".//{*}InstdAgt//{*}BICFI")),
+        (
+            "Fr",
+            header.findtext("{*}Fr//{*}BICFI"),
+            _first(document, "InstgAgt//{*}BICFI", "Assgnmt/{*}Assgnr//{*}BICFI"),
+        ),
+        (
+            "To",
+            header.findtext("{*}To//{*}BICFI"),
+            _first(document, "InstdAgt//{*}BICFI", "Assgnmt/{*}Assgne//{*}BICFI"),
+        ),
     ):
         if said != meant:
             raise UnwritableMessage(f"{name} of the header says {said}, the document {meant}")

@@ -6,6 +6,7 @@ from models.tables.wires.decisions import approve, ordered, reject
 from models.tables.wires.matrices import newest_matrix, publish_matrix
 from models.tables.wires.process import state
 from models.tables.wires.questions import give_info, questions, request_info
+from models.tables.wires.recalls import WireRecall, ask_back, locked_recall, of_wire, open_recall, wake_recall
 from models.tables.wires.routing import approvals_needed, keep_routing, routing_of
 from models.tables.wires.rows import (
     Wire,
@@ -28,9 +29,11 @@ __all__ = [
     "WireApproval",
     "WireEvent",
     "WireHit",
+    "WireRecall",
     "approvals",
     "approvals_needed",
     "approve",
+    "ask_back",
     "cancel",
     "claim",
     "find",
@@ -41,7 +44,10 @@ __all__ = [
     "hits",
     "keep_routing",
     "locked",
+    "locked_recall",
     "newest_matrix",
+    "of_wire",
+    "open_recall",
     "ordered",
     "place",
     "publish_matrix",
@@ -54,4 +60,5 @@ __all__ = [
     "state",
     "tell",
     "timeline",
+    "wake_recall",
 ]

@@ -10,7 +10,8 @@ from models.tables.wires.rows import Wire
 from models.wires import ComplianceStatus, SlaStage, WireState, WireStatus, next_mark
 
 _BESIDE: Final = text(
-    "SELECT (SELECT message_id FROM bank_messages WHERE wire_id = :id AND direction = 'outbound') AS message_id,"
+    "SELECT (SELECT message_id FROM bank_messages"
+    "        WHERE wire_id = :id AND direction = 'outbound' AND recall_id IS NULL) AS message_id,"
     " (SELECT count(*) FROM wire_approvals WHERE wire_id = :id AND place IS NOT NULL) AS given,"
     " (SELECT 'row ' || matrix_row || ' of matrix ' || matrix_version FROM wire_routings WHERE wire_id = :id) AS row"
 )

@@ -1,0 +1,104 @@
+"""Both ways by the published schemas: what we write, what our reader takes, and what it leaves to a person."""
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lxml import etree
+
+from infra.providers.bank import UnreadableMessage, build_camt056, read_answers
+from infra.providers.bank.validate import schema_violation
+from models.bank import AnswerKind, CancellationRequest, UnwritableMessage
+from tests.factories import investigations as bank_says
+from tests.factories.bank import instruction, interbank_report
+from tests.factories.counterparty import Counterparty
+
+
+def request(**changes: Any) -> CancellationRequest:
+    """A complete request to give the payment of `instruction()` back."""
+    sent = instruction()
+    facts: dict[str, Any] = {
+        "message_id": "RC0001",
+        "case_id": "R0001",
+        "created_at": datetime(2026, 11, 24, 9, tzinfo=UTC),
+        "sender": "AURUNL2A",
+        "receiver": "MOCKNL2A",
+        "original_message_id": sent.message_id,
+        "original_message_type": "pacs.008.001.08",
+        "instruction_id": sent.instruction_id,
+        "end_to_end_id": sent.end_to_end_id,
+        "uetr": sent.uetr,
+        "amount_minor": sent.amount_minor,
+        "currency": sent.currency,
+        "settlement_date": date(2026, 11, 20),
+        "reason": "DUPL",
+    }
+    return CancellationRequest(**facts | changes)
+
+
+@pytest.mark.parametrize("header", [True, False])
+def test_a_recall_is_valid_and_always_the_same_bytes(header: bool) -> None:
+    content = build_camt056(request(comment="x" * 300), header=header)
+    assert content == build_camt056(request(comment="x" * 300), header=header)
+    root = etree.fromstring(content)
+    document = root if not header else root.find("{*}Document")
+    assert document is not None
+    assert schema_violation("camt.056.001.08", document) is None
+    assert [len(line.text or "") for line in document.iterfind(".//{*}AddtlInf")] == [105, 105]
+    assert header == (root.findtext(".//{*}BizMsgIdr") == "RC0001")
+
+
+@pytest.mark.parametrize("changes", [{"sender": "AURUNL20"}, {"amount_minor": 10**17, "currency": "USD"}])
+def test_what_would_not_be_valid_does_not_leave(changes: dict[str, Any]) -> None:
+    with pytest.raises((UnwritableMessage, ValueError)):
+        build_camt056(request(**changes), header=True)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "kind"),
+    [
+        ("CNCL", AnswerKind.RECALL_ACCEPTED),
+        ("RJCR", AnswerKind.RECALL_REFUSED),
+        ("PDCR", AnswerKind.RECALL_PENDING),
+    ],
+)
+def test_every_outcome_of_a_recall_is_read(outcome: str, kind: AnswerKind) -> None:
+    asked = etree.fromstring(build_camt056(request(), header=False))
+    told = read_answers(bank_says.resolution(asked, outcome, reason="NOAS", text="Not now"), strict=True)
+    (answer,) = told.answers
+    assert (answer.kind, answer.case_id, answer.uetr) == (kind, "R0001", request().uetr)
+    assert (answer.reason_code, answer.reason_text) == ("NOAS", "Not now")
+
+
+def test_an_outcome_of_the_whole_case_is_read() -> None:
+    asked = etree.fromstring(build_camt056(request(), header=False))
+    whole = bank_says.resolution(asked, "RJCR").replace(b"<TxCxlSts>RJCR</TxCxlSts>", b"")
+    assert [answer.kind for answer in read_answers(whole, strict=True).answers] == [AnswerKind.RECALL_REFUSED]
+    with pytest.raises(UnreadableMessage, match="not an outcome"):
+        read_answers(whole.replace(b"RJCR", b"WHAT"))
+
+
+def test_the_other_answers_of_the_tests_are_valid_too() -> None:
+    asked = etree.fromstring(build_camt056(request(), header=False))
+    for content in (bank_says.money_back(asked, "985.00"), bank_says.stopped(asked), bank_says.not_taken(asked)):
+        assert read_answers(content, strict=True).answers
+
+
+def test_what_breaks_its_schema_is_read_only_where_a_person_says_so() -> None:
+    content = interbank_report("<OrgnlEndToEndId>W1</OrgnlEndToEndId><TxSts>ACSP</TxSts><TxSts>RJCT</TxSts>")
+    with pytest.raises(UnreadableMessage, match=r"no valid pacs\.002\.001\.10"):
+        read_answers(content, strict=True)
+    assert read_answers(content).answers[0].kind is AnswerKind.ACCEPTED
+
+
+def test_everything_that_the_counterparty_writes_is_valid(tmp_path: Path) -> None:
+    bank = Counterparty(tmp_path)
+    try:
+        bank.until(date(2026, 11, 27))
+        files = list(bank.inbox.iterdir())
+        assert files
+        for file in files:
+            read_answers(file.read_bytes(), strict=True)
+    finally:
+        bank.close()
