@@ -34,7 +34,7 @@ class Reading:
         except ValidationError as error:
             first = error.errors()[0]
             self.note(record, f"{'.'.join(map(str, first['loc']))}: {first['msg']}")
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
             self.note(record, f"{type(error).__name__}: {error}")
         return None
 
