@@ -33,7 +33,7 @@ LEAST_SCORE: Final = round(ALIKE * evidence.NAME_SHARE + evidence.WEIGHTS["count
 _TOO_COMMON: Final = 1_500
 _MOST_COMPARED: Final = 80
 # How much of the shorter name has to be shared before two are compared in full.
-_WORTH_COMPARING: Final = 0.55
+_WORTH_COMPARING: Final = 0.68
 Places: TypeAlias = "array[int]"
 _NOTHING: Final[Places] = array("I")
 
@@ -220,7 +220,11 @@ class Index:
         weight = self.vocabulary.weight
         asked = list(dict.fromkeys(words))
         parts = [(word, weight(word)) for word in asked]
-        parts += [(both, weight(words[i]) + weight(words[i + 1])) for i, both in neighbours(words)]
+        parts += [
+            (both, weight(words[i]) + weight(words[i + 1]))
+            for i, both in neighbours(words)
+            if not of_listed or both in self._by_word
+        ]
         total = sum(weight(word) for word in words)
         if joined and len(words) > 1:
             parts.append((joined, total))
@@ -256,8 +260,8 @@ class Index:
             if of_listed
             else (lambda place: shared[place] / min(total, totals[place]))
         )
-        ranked = sorted(((worth(place), place) for place in shared), reverse=True)
-        return [place for share, place in ranked[:_MOST_COMPARED] if share >= least]
+        ranked = sorted([(value, place) for place in shared if (value := worth(place)) >= least], reverse=True)
+        return [place for _, place in ranked[:_MOST_COMPARED]]
 
 
 def screen(subjects: Iterable[Subject], entries: Sequence[ListEntry]) -> list[Hit]:

@@ -29,6 +29,8 @@ CONSONANTS_ALIKE: Final = 0.94
 INITIAL: Final = 0.75
 JOINED: Final = 0.97
 _TELLING: Final = 0.5
+# Words that differ by more letters in length are not two for one.
+_LETTERS_APART: Final = 2
 _SAME_WORD: Final = 0.75
 # What the less covered name counts, and what words cost that are left over on both sides.
 _LESS_COVERED: Final = 0.25
@@ -50,7 +52,7 @@ class Likeness:
 NONE_AT_ALL: Final = Likeness(0.0, same=False, algorithm="none", features={})
 
 
-@lru_cache(maxsize=262_144)
+@lru_cache(maxsize=65_536)
 def likeness_of_words(one: str, other: str, *, consonants: bool = False) -> float:
     """How alike two words are. 0 for words that are different."""
     if one == other:
@@ -120,13 +122,17 @@ def _pairs(asked: Sequence[str], listed: Sequence[str], *, consonants: bool) -> 
             _Pair(JOINED * alike, (i, i + 1), (j,))
             for i, both in neighbours(asked)
             for j, other in enumerate(listed)
-            if len(other) > 3 and (alike := likeness_of_words(both, other, consonants=consonants)) > 0.85
+            if len(other) > 3
+            and abs(len(both) - len(other)) <= _LETTERS_APART
+            and (alike := likeness_of_words(both, other, consonants=consonants)) > 0.85
         ]
         found += [
             _Pair(JOINED * alike, (i,), (j, j + 1))
             for j, both in neighbours(listed)
             for i, one in enumerate(asked)
-            if len(one) > 3 and (alike := likeness_of_words(one, both, consonants=consonants)) > 0.85
+            if len(one) > 3
+            and abs(len(both) - len(one)) <= _LETTERS_APART
+            and (alike := likeness_of_words(one, both, consonants=consonants)) > 0.85
         ]
     found.sort(key=lambda pair: (-pair.alike * (len(pair.left) + len(pair.right)), pair.left, pair.right))
     chosen: list[_Pair] = []

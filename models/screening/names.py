@@ -156,7 +156,7 @@ def _with_forms(words: list[str]) -> list[str]:
     return made
 
 
-@lru_cache(maxsize=262_144)
+@lru_cache(maxsize=65_536)
 def sound(word: str) -> str:
     """How a word sounds, by its consonants and whether it begins with a vowel: `drajenko` and `drazhenko` are one.
 

@@ -18,6 +18,8 @@ LONE_IN_TEXT: Final = 0.90
 # Other words may stand between the listed ones, so many at most.
 _BETWEEN: Final = 1
 _SAME_WORD: Final = 0.80
+# Words that are only alike have to stand in the listed order.
+_ANY_ORDER: Final = 0.99
 _SHORTEST_LONE: Final = 6
 _IMO: Final = re.compile(r"\bIMO[ :.-]*(\d{7})\b", re.IGNORECASE)
 _LEI: Final = re.compile(r"\b[0-9A-Z]{18}[0-9]{2}\b")
@@ -47,6 +49,8 @@ def spoken_of(text: Name, listed: Name, kind: Kind, weight: Weigher) -> Likeness
     words = listed.core
     places, alike = _found(text, words, consonants=text.consonants or listed.consonants)
     if len(places) < len(words) or max(places) - min(places) + 1 > len(words) + _BETWEEN:
+        return NONE_AT_ALL
+    if places != sorted(places) and min(alike) < _ANY_ORDER:
         return NONE_AT_ALL
     total = sum(weight(word) for word in words)
     covered = sum(value * weight(word) for word, value in zip(words, alike, strict=True)) / total

@@ -5,7 +5,6 @@ deletion), which finds every word that is one letter apart, and by sound those t
 """
 
 import math
-import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
@@ -15,9 +14,9 @@ from models.screening.matching import likeness_of_words
 from models.screening.names import sound
 from models.screening.words import base_weight
 
-# Shorter words are not taken apart: everything resembles them.
+# Shorter words are not taken apart: everything resembles them. Nor are whole names in one word.
 _SHORTEST_TO_CUT: Final = 4
-_LONGEST_TO_CUT: Final = 12
+_LONGEST_TO_CUT: Final = 14
 _SHORTEST_SOUND_TO_CUT: Final = 4
 # A list of a dozen entries does not tell which words are rare in the world.
 _SMALLEST_CORPUS: Final = 2_000
@@ -34,15 +33,23 @@ class Vocabulary:
         self.frequencies = frequencies
         self.names = max(names, _SMALLEST_CORPUS)
         self._by_sound: dict[str, list[str]] = defaultdict(list)
-        self._by_cut: dict[str, list[str]] = defaultdict(list)
+        # Most keys lead to one word: a list of its own for each would be most of the memory.
+        self._by_cut: dict[str, str | list[str]] = {}
         for word in frequencies:
             heard = sound(word)
             if len(heard) >= 2:
                 self._by_sound[heard].append(word)
             for cut in _cuts(word, heard):
-                self._by_cut[sys.intern(cut)].append(word)
+                self._put(cut, word)
         self.similar = lru_cache(maxsize=32_768)(self._similar)
         self.weight = lru_cache(maxsize=65_536)(self._weight)
+
+    def _put(self, cut: str, word: str) -> None:
+        known = self._by_cut.setdefault(cut, word)
+        if isinstance(known, list):
+            known.append(word)
+        elif known != word:
+            self._by_cut[cut] = [known, word]
 
     def _weight(self, word: str) -> float:
         common = math.log(max(1, self.frequencies.get(word, 1))) / math.log(self.names)
@@ -53,7 +60,8 @@ class Vocabulary:
         heard = sound(word)
         near: set[str] = set(self._by_sound.get(heard, ())) if len(heard) >= 2 else set()
         for cut in _cuts(word, heard):
-            near.update(self._by_cut.get(cut, ()))
+            reached = self._by_cut.get(cut, ())
+            near.update((reached,) if isinstance(reached, str) else reached)
         if word in self.frequencies:
             near.add(word)
         # Names that are written without vowels sound like those that have them: any of the list may be such a one.
@@ -63,9 +71,9 @@ class Vocabulary:
 
 def _cuts(word: str, heard: str) -> Iterator[str]:
     """Keys under which words one letter apart meet. Those of sounds begin with a mark of their own."""
-    if not word.isalpha():
+    if not word.isalpha() or len(word) > _LONGEST_TO_CUT:
         return
-    if _SHORTEST_TO_CUT <= len(word) <= _LONGEST_TO_CUT:
+    if len(word) >= _SHORTEST_TO_CUT:
         yield word
         yield from _without_one(word)
     if len(heard) >= _SHORTEST_SOUND_TO_CUT:

@@ -51,6 +51,10 @@ class Refresher:
         return done
 
 
+def _left(folder: Path) -> list[Path]:
+    return list(folder.iterdir())
+
+
 async def test_a_list_is_fetched_only_when_it_is_newer(
     worker_engine: AsyncEngine, published: Publisher, tmp_path: Path
 ) -> None:
@@ -64,7 +68,7 @@ async def test_a_list_is_fetched_only_when_it_is_newer(
     assert published.asked[1]["If-Modified-Since"] == "Fri, 20 Nov 2026 08:00:00 GMT"
     published.content, published.etag = lists.sdn_xml(lists.filler(21), day="11/21/2026").encode(), '"2"'
     assert (await refresher.refresh()).version == "2026-11-21"
-    assert not list(tmp_path.iterdir())
+    assert _left(tmp_path) == []
 
 
 @pytest.mark.parametrize(
@@ -94,7 +98,7 @@ async def test_the_version_before_stays_when_a_refresh_fails(
         # It is asked for again, since what came was not taken.
         assert await sanctions.seen_at_source(session, "OFAC-SDN") == ('"1"', "Fri, 20 Nov 2026 08:00:00 GMT")
     assert (status.version, status.entries) == ("2026-11-20", 23)
-    assert not list(tmp_path.iterdir())
+    assert _left(tmp_path) == []
 
 
 async def test_more_than_a_list_can_be_is_not_fetched(
@@ -103,7 +107,7 @@ async def test_more_than_a_list_can_be_is_not_fetched(
     published.content = lists.sdn_xml(lists.filler(20)).encode()
     with pytest.raises(ListRefused, match="more than 100 bytes"):
         await Refresher(worker_engine, published, tmp_path, largest=100).refresh()
-    assert not list(tmp_path.iterdir())
+    assert _left(tmp_path) == []
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import random
 import resource
 import statistics
 from collections.abc import AsyncIterator
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Final
 from uuid import uuid4
 
@@ -22,14 +22,24 @@ from tests.bench.parts import Aim, Measure, part
 ENTRIES: Final = int(os.environ.get("SCREENING_ENTRIES", "20000"))
 WIRES: Final = 400
 # fmt: off
-_STARTS: Final = ["ba", "be", "bra", "da", "dre", "fa", "fi", "ga", "gri", "ha", "i", "ja", "ka", "kra", "la", "lo", "ma",
-                  "mi", "na", "o", "pe", "qua", "ra", "sa", "sche", "ta", "tho", "u", "va", "vo", "wi", "ya", "ze", "zha"]
-_MIDDLES: Final = ["ba", "den", "far", "gol", "hin", "kor", "lan", "men", "nov", "par", "rin", "sen", "tar", "vel", "zim"]
-_ENDS: Final = ["ba", "dov", "enko", "es", "ez", "fi", "grad", "holm", "ic", "ini", "ko", "lu", "man", "mir", "nen", "os",
-                "ov", "quist", "rak", "sen", "ski", "stad", "ti", "vich", "yan", "za"]
-_TRADES: Final = ["Trading", "Shipping", "Holdings", "Petroleum", "Electronics", "Bank", "Logistics", "Chemicals",
-                  "Aviation", "Steel", "Foods", "Textiles", "Mining", "Construction", "Investments"]
-_FORMS: Final = ["LLC", "Ltd", "GmbH", "SA", "OOO", "Co", "JSC", "FZE"]
+_STARTS: Final = [
+    "ba", "be", "bra", "da", "dre", "fa", "fi", "ga", "gri", "ha", "i", "ja", "ka", "kra", "la", "lo", "ma",
+    "mi", "na", "o", "pe", "qua", "ra", "sa", "sche", "ta", "tho", "u", "va", "vo", "wi", "ya", "ze", "zha",
+]
+_MIDDLES: Final = [
+    "ba", "den", "far", "gol", "hin", "kor", "lan", "men", "nov", "par", "rin", "sen", "tar", "vel", "zim",
+]
+_ENDS: Final = [
+    "ba", "dov", "enko", "es", "ez", "fi", "grad", "holm", "ic", "ini", "ko", "lu", "man", "mir", "nen", "os",
+    "ov", "quist", "rak", "sen", "ski", "stad", "ti", "vich", "yan", "za",
+]
+_TRADES: Final = [
+    "Trading", "Shipping", "Holdings", "Petroleum", "Electronics", "Bank", "Logistics", "Chemicals", "Aviation",
+    "Steel", "Foods", "Textiles", "Mining", "Construction", "Investments",
+]
+_FORMS: Final = [
+    "LLC", "Ltd", "GmbH", "SA", "OOO", "Co", "JSC", "FZE",
+]
 # fmt: on
 
 
@@ -90,11 +100,15 @@ async def screening() -> AsyncIterator[Measure]:
     index = Index(entries)
     yield Measure("screening.load", perf_counter() - began, "s")
     wires = [_wire(inventor, entries[number * 7 % ENTRIES] if number % 20 == 0 else None) for number in range(WIRES)]
-    times, hits = [], []
+    times: list[float] = []
+    hits: list[int] = []
+    used = process_time()
     for subjects in wires:
         began = perf_counter()
         hits.append(len(index.screen(subjects)))
         times.append(1000 * (perf_counter() - began))
+    used = 1000 * (process_time() - used) / WIRES
+    yield Measure("screening.wire.cpu", used, "ms", aim=Aim(20, at_least=False))
     yield Measure("screening.wire.median", statistics.median(times), "ms", aim=Aim(20, at_least=False))
     yield Measure("screening.wire.p99", statistics.quantiles(times, n=100)[98], "ms")
     yield Measure("screening.index.memory", _resident() - before, "MiB more", aim=Aim(300, at_least=False))

@@ -1,4 +1,4 @@
-"""Lists as their publishers write them, with invented entries: OFAC's XML and CSV files, OpenSanctions' lines and table."""
+"""Lists as their publishers write them, with invented entries: OFAC's XML and CSV, OpenSanctions' lines and table."""
 
 import json
 from pathlib import Path
@@ -67,7 +67,8 @@ def sdn_xml(more: str = "", *, count: int | None = None, day: str = "11/20/2026"
 _SDN = (
     '101,"GRIMSHOLM, Viktor","individual","SDGT] [CYBER2",-0- ,-0- ,-0- ,-0- ,-0- ,-0- ,-0- ,"DOB 09 Apr 1961; alt. DOB'
     " circa 1962; nationality Russia; Gender Male; Passport NX4471902 (Norway); a.k.a. 'DER GRAUE'.\"\r\n"
-    '102,"BANK OF NOWHERE",-0- ,"IRAN",-0- ,-0- ,-0- ,-0- ,-0- ,-0- ,-0- ,"SWIFT/BIC NOWHNL2A; all offices worldwide."\r\n'
+    '102,"BANK OF NOWHERE",-0- ,"IRAN",-0- ,-0- ,-0- ,-0- ,-0- ,-0- ,-0- ,"SWIFT/BIC NOWHNL2A; all offices'
+    ' worldwide."\r\n'
     '103,"OBSIDIAN TERN","vessel","IRAN",-0- ,"T2DR4","Crude Oil Tanker","298,731","156,809","Panama",-0- ,"Vessel'
     ' Registration Identification IMO 9999993; MMSI 572442210 (vessel)."\r\n'
 )
@@ -93,7 +94,9 @@ def ftm_lines() -> list[dict[str, Any]]:
                 "name": ["Viktor Grimsholm", "Виктор Гримшолм"], "alias": ["Victor Grimsholme"],
                 "weakAlias": ["Der Graue"], "birthDate": ["1961-04-09"], "nationality": ["ru"], "gender": ["male"],
                 "topics": ["sanction", "role.pep"], "passportNumber": ["NX4471902"],
-                "addressEntity": [{"id": "a1", "schema": "Address", "properties": {"full": ["4 Harbour Street, Oslo"]}}],
+                "addressEntity": [
+                    {"id": "a1", "schema": "Address", "properties": {"full": ["4 Harbour Street, Oslo"]}},
+                ],
                 "sanctions": [{"id": "s1", "schema": "Sanction", "properties": {"program": ["SDGT"]}}],
             },
         },

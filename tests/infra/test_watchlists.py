@@ -79,7 +79,8 @@ def test_a_record_that_cannot_be_read_is_named_and_the_others_are_read(tmp_path:
     reading, found = entities(written(tmp_path, lists.sdn_xml(lists.BAD_ENTRY)), Format.OFAC_XML)
     assert set(found) == {"101", "102", "103"}
     assert [problem.record for problem in reading.problems] == ["104"]
-    more = '{"id": "NK-x", "schema": "Person", "properties": {"name": []}}\nno json\n[]\n{"id": "NK-y", "schema": "Person"}\n'
+    nameless = '{"id": "NK-x", "schema": "Person", "properties": {"name": []}}'
+    more = f'{nameless}\nno json\n[]\n{{"id": "NK-y", "schema": "Person"}}\n'
     reading, found = entities(lists.ftm_file(tmp_path / "t.json", more=more), Format.OPENSANCTIONS_JSON)
     assert len(found) == 3
     assert [problem.record for problem in reading.problems] == ["NK-x", "line 6", "line 7", "NK-y"]
