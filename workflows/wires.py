@@ -8,7 +8,7 @@ from temporalio import workflow
 from temporalio.common import SearchAttributeKey
 
 from activities.wires import ApprovalSteps, PaymentSteps, SettlementSteps
-from models.search_attributes import AMOUNT_MINOR, CASE_STATUS, CUSTOMER_REF, SLA_DUE_AT
+from models.search_attributes import AMOUNT_MINOR, ASSIGNEE, CASE_STATUS, CUSTOMER_REF, SLA_DUE_AT
 from models.wires import WireStart, WireState, WireStatus, WireStep, case_file
 from workflows.policies import PROVIDER, PROVIDER_HEARTBEAT, PROVIDER_SECONDS
 from workflows.steps import database_step
@@ -16,6 +16,7 @@ from workflows.steps import database_step
 _STATUS: Final = SearchAttributeKey.for_keyword(CASE_STATUS)
 _CUSTOMER: Final = SearchAttributeKey.for_keyword(CUSTOMER_REF)
 _AMOUNT: Final = SearchAttributeKey.for_int(AMOUNT_MINOR)
+_ASSIGNEE: Final = SearchAttributeKey.for_keyword(ASSIGNEE)
 _DUE: Final = SearchAttributeKey.for_datetime(SLA_DUE_AT)
 
 _Step = Callable[[Any, WireStep], Any]
@@ -119,6 +120,11 @@ class WireWorkflow:
             changes = [_STATUS.value_set(state.status)]
             due = [_DUE.value_set(state.sla_deadline)] if state.sla_deadline and not state.ended else []
             workflow.upsert_search_attributes([*changes, *due])
+        assignee = str(state.assignee) if state.assignee and not state.ended else None
+        if workflow.info().typed_search_attributes.get(_ASSIGNEE) != assignee:
+            workflow.upsert_search_attributes(
+                [_ASSIGNEE.value_unset() if assignee is None else _ASSIGNEE.value_set(assignee)]
+            )
 
 
 @workflow.defn(name="wire-late-answer")

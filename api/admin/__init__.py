@@ -1,5 +1,6 @@
 """Administration by HTTP: what operations, compliance and auditors see of the bank (contract §12)."""
 
+from api.admin import approval as approval
 from api.admin import dashboard as dashboard
 from api.admin import ledger as ledger
 from api.admin import people as people

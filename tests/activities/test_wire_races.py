@@ -78,6 +78,16 @@ class Bench:
         async with transaction(self.api, self.people.as_customer()) as session:
             await wires.cancel(session, wire_id, self.people.customer)
 
+    async def ask(self, wire_id: UUID) -> None:
+        """The second officer asks the customer something."""
+        async with transaction(self.api, self.people.as_officer(1)) as session:
+            await wires.request_info(session, wire_id, self.people.officers[1], question="Why?")
+
+    async def answer(self, wire_id: UUID) -> None:
+        """The customer answers."""
+        async with transaction(self.api, self.people.as_customer()) as session:
+            await wires.give_info(session, wire_id, self.people.customer, answer="Parts")
+
     async def deadline(self, wire_id: UUID) -> None:
         """The clock passes the hard stop."""
         await self.approval.review(WireStep(wire_id=wire_id, at=datetime.now(UTC) + timedelta(days=9)))
@@ -117,7 +127,7 @@ class Bench:
                 )
             ).scalars().all()  # fmt: skip
         spent = 10_000_000_00 - posted
-        is_open = status in {"awaiting_approval", "approved", "released", "acknowledged"}
+        is_open = status in {"awaiting_approval", "info_requested", "approved", "released", "acknowledged"}
         assert spent - spent_before == COST.get(status, 0), status
         assert held == (AMOUNT + FEE if is_open else 0), status
         moves = {(before, after) for before, after in pairwise(path) if before != after}
@@ -174,6 +184,43 @@ async def test_people_the_clock_and_the_process_in_every_order(bench: Bench) -> 
             after = order[order.index("approve") :]
             released_first = "release" in after and after.index("release") < after.index("cancel")
             assert outcome == ("released" if released_first else "cancelled"), order
+
+
+async def test_questions_among_decisions_in_every_order(bench: Bench) -> None:
+    spent = 0
+    for order in permutations(("ask", "answer", "approve", "reject", "deadline")):
+        wire_id = await bench.awaiting()
+        # Where a wire stands after each act that was not refused.
+        stands, told = "awaiting_approval", {"ask": "info_requested", "answer": "awaiting_approval"}
+        told |= {"approve": "approved", "reject": "rejected", "deadline": "expired"}
+        allowed = {
+            "awaiting_approval": {"ask", "approve", "reject", "deadline"},
+            "info_requested": {"answer", "reject", "deadline"},
+        }
+        for act in order:
+            done = await refused_or_done(getattr(bench, act)(wire_id))
+            expected = act in allowed.get(stands, set())
+            # The clock refuses nothing: it finds the wire decided and leaves it.
+            assert done == (expected or act == "deadline"), (order, act)
+            stands = told[act] if expected else stands
+        status, spent = await bench.ended_legally(wire_id, spent)
+        assert status == stands, order
+
+
+@pytest.mark.parametrize("attempt", range(6))
+async def test_questions_answers_and_decisions_at_once(bench: Bench, attempt: int) -> None:
+    wire_id = await bench.awaiting()
+    if attempt % 2:
+        await bench.ask(wire_id)
+    acts = [bench.ask, bench.answer, bench.answer, bench.approve, bench.reject, bench.cancel, bench.deadline]
+    shift = attempt % len(acts)
+    await asyncio.gather(*(refused_or_done(act(wire_id)) for act in acts[shift:] + acts[:shift]))
+    status, _ = await bench.ended_legally(wire_id, 0)
+    assert status in {"approved", "rejected", "cancelled", "expired"}
+    async with transaction(bench.owner) as session:
+        asked = await wires.questions(session, wire_id)
+    assert len(asked) <= 2
+    assert sum(one.answer is None for one in asked) <= 1
 
 
 async def test_what_the_bank_says_in_every_order(bench: Bench) -> None:

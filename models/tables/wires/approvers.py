@@ -4,7 +4,7 @@ Everything that is refused here is refused by the database again (`app.guard_wir
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -19,6 +19,7 @@ from models.tables.wires.rows import Wire, WireApproval
 from models.wires import Approver, roles_of
 from models.wires.eyes import ApproverLimitExceeded, NotDelegated
 
+LONGEST_DELEGATION: Final = timedelta(days=90)
 _DELEGATION: Final = (
     "SELECT id, delegator, delegate, roles, starts_at, ends_at, reason, created_at, ended_at, ended_by,"
     " starts_at <= clock_timestamp() AND least(ends_at, ended_at) > clock_timestamp() AS active"
@@ -119,6 +120,10 @@ async def delegate(
     other = await user(session, to)
     if other.id == delegator.id:
         raise RuleRefused("a delegation is to somebody else")
+    if not timedelta(0) < ends_at - starts_at <= LONGEST_DELEGATION or ends_at <= datetime.now(UTC):
+        raise RuleRefused(
+            f"a delegation ends after it begins, in the future, and within {LONGEST_DELEGATION.days} days"
+        )
     if other.role == "customer" or "wires:approve" not in other.rights or other.status != "active":
         raise RuleRefused("only an officer who may approve wires decides in another's place")
     made = uuid7()
