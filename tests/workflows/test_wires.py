@@ -1,17 +1,22 @@
 """The process of a wire, with time skipped: each way it can go, and the books after it."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 from sqlalchemy import text
+from temporalio.common import SearchAttributeKey
 
 from infra.database import transaction
 from models.errors import AlreadyDecided, DeadlinePassed, FourEyes, RuleRefused, WrongState
 from models.screening import Kind, ListedEntity
+from models.search_attributes import ASSIGNEE
 from models.tables import wires
+from models.wires import Row
 from tests.factories import wires as make
+from tests.factories.approval import as_shipped, published
 from tests.factories.counterparty import CLOSED_ACCOUNT, MONDAY
 from tests.factories.damage import damage
 from tests.workflows.conftest import Desk, until
@@ -276,3 +281,55 @@ async def test_money_that_comes_back_days_later_is_posted_to_the_customer(desk: 
     assert await money(desk) == (before - 25_00, 0)
     await until(lambda: notices(desk, desk.people.customer), lambda told: told == ["wire.completed", "wire.returned"])
     await in_balance(desk, f"wire/{wire_id}/return", f"wire/{wire_id}/settlement")
+
+
+def so_many(number: int) -> Callable[[list[str]], bool]:
+    """Whether somebody was told that often."""
+    return lambda told: len(told) == number
+
+
+async def test_a_customer_who_is_asked_has_until_the_hard_stop_and_the_desk_has_its_time(desk: Desk) -> None:
+    wire_id = await awaiting(desk)
+    for number in (1, 2):
+        async with transaction(desk.api_engine, desk.people.as_officer()) as session:
+            await wires.claim(session, wire_id, desk.people.officers[0])
+            await wires.request_info(session, wire_id, desk.people.officers[0], question=f"Question {number}")
+        await desk.dispatch()
+        await until(lambda: notices(desk, desk.people.customer), so_many(number))
+        async with transaction(desk.api_engine, desk.people.as_customer()) as session:
+            await wires.give_info(session, wire_id, desk.people.customer, answer="Parts")
+        await desk.dispatch()
+        await until(lambda: notices(desk, desk.people.senior), so_many(number))
+    found = await desk.process(wire_id).describe()
+    assert found.typed_search_attributes.get(SearchAttributeKey.for_keyword(ASSIGNEE)) == str(desk.people.officers[0])
+    await desk.approve(wire_id)
+    await desk.sent(wire_id)
+    await desk.hear_bank()
+    assert (await desk.process(wire_id).result()).status == "completed"
+    history = await desk.process(wire_id).fetch_history()
+    # Five wakes more than a plain wire, each with its look and its timer, and a column of the queue set and cleared.
+    assert len(history.events) <= EVENTS_A_WIRE_MAY_TAKE + 5 * 9
+
+
+async def test_a_customer_who_does_not_answer_gets_the_money_back_at_the_hard_stop(desk: Desk) -> None:
+    before, _ = await money(desk)
+    wire_id = await awaiting(desk)
+    async with transaction(desk.api_engine, desk.people.as_officer()) as session:
+        await wires.request_info(session, wire_id, desk.people.officers[0], question="Why?")
+    await desk.dispatch()
+    outcome = await desk.passes_until_the_end(wire_id)
+    assert outcome.status == "expired"
+    assert await money(desk) == (before, 0)
+    assert await notices(desk, desk.people.customer) == ["wire.info_requested", "wire.expired"]
+
+
+async def test_a_wire_that_the_matrix_asks_nobody_about_goes_straight_through(desk: Desk) -> None:
+    async with as_shipped(desk.engine):
+        await published(desk.engine, Row(name="harmless", approvers=()))
+        wire_id = await desk.order()
+        await desk.sent(wire_id)
+    await desk.hear_bank()
+    assert (await desk.process(wire_id).result()).status == "completed"
+    assert await desk.events(wire_id) == [
+        "ordered", "screened", "approved_by_rule", "released", "sent", "acknowledged", "completed",
+    ]  # fmt: skip
