@@ -6,26 +6,21 @@ rows.
 
 import contextlib
 import hashlib
-from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
 import structlog
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from uuid_utils.compat import uuid7
 
+from activities.bank_orders import Order, order_of
 from infra.database import transaction
 from infra.providers.bank import BankChannel, UnreadableMessage, read_answers
 from models.bank import AnswerKind, BankAnswer, ParsedMessage
 from models.money import written
-from models.payments import ENDED as ENDED_PAYMENTS
-from models.payments import PaymentStart
-from models.tables import payments, wires
+from models.tables import wires
 from models.tables.outbox import enqueue
-from models.tables.wires import WireRecall
-from models.wires import ENDED as ENDED_WIRES
-from models.wires import WireStart
 
 log = structlog.get_logger(__name__)
 
@@ -47,19 +42,15 @@ _NEEDS_AN_ORDER: Final = frozenset(
     }
 )
 
-_OF_RECALLS: Final = frozenset({AnswerKind.RECALL_ACCEPTED, AnswerKind.RECALL_REFUSED, AnswerKind.RECALL_PENDING})
-
-
-@dataclass(frozen=True)
-class _Order:
-    """What an answer is about: a wire or a payment, its row locked."""
-
-    kind: str  # wire, payment: the name of its process, of its column, and what its process's id begins with
-    id: UUID
-    ended: bool
-    start: WireStart | PaymentStart
-    # The answer is about our request to give the order back, and not about the order itself.
-    recall: WireRecall | None = None
+_TO_READ_AGAIN: Final = text("SELECT id FROM bank_messages WHERE status = 'to_read_again' ORDER BY id LIMIT 50")
+_CLAIMED_AGAIN: Final = text(
+    "SELECT id, message_type, content FROM bank_messages"
+    " WHERE id = :id AND status = 'to_read_again' FOR UPDATE SKIP LOCKED"
+)
+_READ_AGAIN: Final = text(
+    "UPDATE bank_messages SET status = :status, reason = :reason, message_type = :type, message_id = :message_id,"
+    " payments_named = :named, updated_at = clock_timestamp() WHERE id = :id"
+)
 
 
 class BankInbox:
@@ -77,6 +68,10 @@ class BankInbox:
                 content = await self._channel.read(name)
             except FileNotFoundError:
                 continue  # another worker was quicker
+            except OSError as error:
+                # No right to read it, or the disk: it stays where it is, and the next ones are read.
+                log.warning("bank.file_not_read", file=name, error=str(error))
+                continue
             except UnreadableMessage as error:
                 await self._keep_unreadable(name, b"", str(error))
                 await self._channel.quarantine(name)
@@ -86,7 +81,33 @@ class BankInbox:
             with contextlib.suppress(FileNotFoundError):  # another worker has put it away
                 await put_away(name)
             taken += 1
-        return taken
+        return taken + await self._read_again()
+
+    async def _read_again(self) -> int:
+        """Reads what operators want read again, by the rules of a new file. Returns how many were read to the end."""
+        read = 0
+        async with transaction(self._engine) as session:
+            waiting = (await session.execute(_TO_READ_AGAIN)).scalars().all()
+        for message_id in waiting:
+            async with transaction(self._engine) as session:
+                message = (await session.execute(_CLAIMED_AGAIN, {"id": message_id})).one_or_none()
+                if message is not None:
+                    read += await self._again(session, message)
+        return read
+
+    async def _again(self, session: AsyncSession, message: Row[Any]) -> bool:
+        values: dict[str, Any] = {"id": message.id, "type": message.message_type, "message_id": "", "named": None}
+        reason: str | None = None
+        try:
+            parsed = read_answers(bytes(message.content), strict=True)
+        except UnreadableMessage as error:
+            reason = str(error)[:500]
+        else:
+            values |= {"type": parsed.message_type, "message_id": parsed.message_id, "named": len(parsed.answers)}
+            if unmatched := await self._record(session, message.id, parsed):
+                reason = "no order of ours: " + ", ".join(unmatched)[:400]
+        await session.execute(_READ_AGAIN, values | {"status": "quarantined" if reason else "read", "reason": reason})
+        return reason is None
 
     async def _take(self, name: str, content: bytes) -> bool:
         """Records a file and what it says. False: it is for a person to look at."""
@@ -111,11 +132,11 @@ class BankInbox:
 
     async def _record(self, session: AsyncSession, message_id: Any, parsed: ParsedMessage) -> list[str]:
         unmatched: list[str] = []
-        woken: dict[UUID, _Order] = {}
+        woken: dict[UUID, Order] = {}
         for position, answer in enumerate(parsed.answers):
             if answer.kind not in _NEEDS_AN_ORDER:
                 continue
-            order = await _order_of(session, answer)
+            order = await order_of(session, answer)
             if order is None:
                 unmatched.append(answer.end_to_end_id or answer.uetr or answer.original_message_id or f"#{position}")
                 continue
@@ -140,7 +161,7 @@ class BankInbox:
         log.warning("bank.unreadable", file=name, reason=reason)
 
 
-async def _wake(session: AsyncSession, order: _Order, message_id: Any) -> None:
+async def _wake(session: AsyncSession, order: Order, message_id: Any) -> None:
     # The row is locked: either the order's process will still look at its answers, or it has ended, and this message
     # gets a process of its own.
     if order.recall is not None:
@@ -184,75 +205,7 @@ async def _was_read(session: AsyncSession, content: bytes) -> bool:
     return bool(status.scalar_one() == "read")
 
 
-async def _order_of(session: AsyncSession, answer: BankAnswer) -> _Order | None:
-    """The order that an answer is about, by UETR, end-to-end id, or the id of our message; its row locked."""
-    if (recalled := await _recalled(session, answer)) is not None:
-        return recalled
-    if answer.kind in _OF_RECALLS:
-        return None
-    rows = await session.execute(
-        text(
-            "SELECT 'wire' AS kind, w.id FROM wire_transfers w"
-            "   WHERE w.uetr = cast(:uetr AS uuid) OR w.end_to_end_id = :end_to_end_id"
-            " UNION SELECT 'payment', p.id FROM payments p"
-            "   WHERE p.uetr = cast(:uetr AS uuid) OR p.end_to_end_id = :end_to_end_id"
-            " UNION SELECT CASE WHEN m.wire_id IS NULL THEN 'payment' ELSE 'wire' END,"
-            "   coalesce(m.wire_id, m.payment_id) FROM bank_messages m"
-            "   WHERE m.direction = 'outbound' AND m.message_id = :message_id"
-            "   AND cast(:uetr AS uuid) IS NULL AND cast(:end_to_end_id AS text) IS NULL"
-        ),
-        {
-            "uetr": answer.uetr,
-            "end_to_end_id": answer.end_to_end_id,
-            "message_id": answer.original_message_id,
-        },
-    )
-    found = rows.all()
-    if len(found) != 1:
-        # Two orders for one answer: the references contradict each other, and a person has to look.
-        return None
-    kind, order_id = found[0]
-    if kind == "payment":
-        payment = await payments.locked(session, order_id)
-        return _Order(kind, payment.id, payment.status in ENDED_PAYMENTS, payment.start)
-    wire = await wires.locked(session, order_id)
-    return _Order(kind, wire.id, wire.status in ENDED_WIRES, wire.start)
-
-
-async def _recalled(session: AsyncSession, answer: BankAnswer) -> _Order | None:
-    """The recalled wire that an answer is about, by the case that we named, by the id of our request, or, where it
-    answers a recall, by the wire's references.
-
-    The request is looked at first: a bank that refuses our request names the payment in it too, and has not refused
-    the payment.
-    """
-    rows = await session.execute(
-        text(
-            "SELECT r.id, r.wire_id FROM bank_messages m JOIN wire_recalls r ON r.id = m.recall_id"
-            " WHERE m.direction = 'outbound' AND m.message_id = :message_id"
-            " UNION SELECT r.id, r.wire_id FROM wire_recalls r WHERE r.case_id = :case_id"
-            " UNION (SELECT r.id, r.wire_id FROM wire_recalls r JOIN wire_transfers w ON w.id = r.wire_id"
-            "   WHERE :of_recall AND cast(:case_id AS text) IS NULL"
-            "   AND (w.uetr = cast(:uetr AS uuid) OR w.end_to_end_id = :end_to_end_id)"
-            "   ORDER BY r.id DESC LIMIT 1)"
-        ),
-        {
-            "message_id": answer.original_message_id,
-            "case_id": answer.case_id,
-            "of_recall": answer.kind in _OF_RECALLS,
-            "uetr": answer.uetr,
-            "end_to_end_id": answer.end_to_end_id,
-        },
-    )
-    found = rows.all()
-    if len(found) != 1:
-        return None
-    wire = await wires.locked(session, found[0].wire_id)
-    recall = await wires.locked_recall(session, found[0].id)
-    return _Order("wire", wire.id, wire.status in ENDED_WIRES, wire.start, recall)
-
-
-async def _answer(session: AsyncSession, message_id: Any, position: int, order: _Order, answer: BankAnswer) -> None:
+async def _answer(session: AsyncSession, message_id: Any, position: int, order: Order, answer: BankAnswer) -> None:
     duplicate = answer.kind is AnswerKind.REJECTED and answer.reason_code == _DUPLICATE
     await session.execute(
         text(
@@ -260,6 +213,8 @@ async def _answer(session: AsyncSession, message_id: Any, position: int, order: 
             " reason_text, amount_minor, original_amount_minor, currency, booked_on, bank_reference) VALUES"
             " (:message_id, :position, :wire_id, :payment_id, :recall_id, :kind, :reason_code, :reason_text,"
             " :amount_minor, :original_amount_minor, :currency, :booked_on, :bank_reference)"
+            # Read again, what was recorded of a file the first time stays.
+            " ON CONFLICT (message_id, position) DO NOTHING"
         ),
         {
             "message_id": message_id,

@@ -4,6 +4,7 @@ from api.admin import approval as approval
 from api.admin import dashboard as dashboard
 from api.admin import ledger as ledger
 from api.admin import people as people
+from api.admin import quarantine as quarantine
 from api.admin import sanctions as sanctions
 from api.admin import schedules as schedules
 from api.admin.audit import router

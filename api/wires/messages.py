@@ -26,8 +26,9 @@ class MessageView(BaseModel):
     message_type: str = Field(examples=["pain.001.001.09"])
     xml: str = Field(examples=['<?xml version="1.0" encoding="UTF-8"?>\n<Document xmlns="…">…</Document>'])
     created_at: datetime
-    status: Literal["prepared", "staged", "sent", "read", "quarantined", "dismissed"] = Field(
-        description="Outbound: prepared, staged, sent. Inbound: read, quarantined, dismissed.", examples=["sent"]
+    status: Literal["prepared", "staged", "sent", "read", "quarantined", "to_read_again", "dismissed"] = Field(
+        description="Outbound: prepared, staged, sent. Inbound: read, quarantined, to_read_again, dismissed.",
+        examples=["sent"],
     )
 
 

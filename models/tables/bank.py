@@ -4,9 +4,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import DateTime, Integer, LargeBinary, Select, String, column, select, table
+from sqlalchemy import DateTime, Integer, LargeBinary, Select, String, column, select, table, update
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import Field, SQLModel, col
 from uuid_utils.compat import uuid7
+
+from models.errors import NotFound, RuleRefused, WrongState
 
 MOMENT = DateTime(timezone=True)
 _ANSWERS = table("bank_answers", column("message_id"), column("wire_id"), column("position", Integer))
@@ -36,3 +39,38 @@ def messages_of_wire(wire_id: UUID) -> Select[Any]:
     """Every message about a wire that the caller may see: what we wrote, and what the bank answered."""
     answered = select(_ANSWERS.c.message_id).where(_ANSWERS.c.wire_id == wire_id)
     return select(BankMessage).where((col(BankMessage.wire_id) == wire_id) | col(BankMessage.id).in_(answered))
+
+
+def quarantine() -> Select[Any]:
+    """Every file of the bank that waits for a person, or was dismissed by one."""
+    return select(BankMessage).where(col(BankMessage.status).in_(("quarantined", "to_read_again", "dismissed")))
+
+
+async def quarantined(session: AsyncSession, message_id: UUID) -> BankMessage:
+    """A file in quarantine. Raises `NotFound`."""
+    found = await session.execute(quarantine().where(col(BankMessage.id) == message_id))
+    message: BankMessage | None = found.scalar_one_or_none()
+    if message is None:
+        raise NotFound("there is no such file in quarantine")
+    return message
+
+
+async def leave_quarantine(session: AsyncSession, message_id: UUID, status: str, reason: str) -> BankMessage:
+    """An operator's act: `to_read_again` or `dismissed`, with its reason beside why the file was put there.
+
+    Raises `NotFound`, `WrongState` (somebody was quicker, or it was dismissed), and `RuleRefused` for a file that was
+    too large to keep: it lies in the folder beside the inbox.
+    """
+    message = await quarantined(session, message_id)
+    if status == "to_read_again" and not message.content:
+        raise RuleRefused("the file was too large to keep or empty; ask the bank for another one, and dismiss this")
+    moved = await session.execute(
+        update(BankMessage)
+        .where(col(BankMessage.id) == message_id, col(BankMessage.status) == "quarantined")
+        .values(status=status, reason=f"{message.reason} [{reason}]")
+        .returning(col(BankMessage.id))
+    )
+    if moved.scalar_one_or_none() is None:
+        raise WrongState(f"the file is {message.status}; only one that is quarantined can be acted on")
+    await session.refresh(message)
+    return message

@@ -22,6 +22,7 @@ OWNED = {
     "beneficiary_id": "SELECT id FROM beneficiaries LIMIT 1",
     "wire_id": "SELECT id FROM wire_transfers LIMIT 1",
     "document_id": "SELECT id FROM kyc_documents LIMIT 1",
+    "message_id": "SELECT id FROM bank_messages LIMIT 1",
     "session_id": "SELECT id FROM sessions WHERE user_id = (SELECT user_id FROM wire_transfers) LIMIT 1",
     "schedule_id": "SELECT 'ledger-proof'",
     "user_id": "SELECT user_id FROM wire_transfers LIMIT 1",

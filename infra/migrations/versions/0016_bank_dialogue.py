@@ -28,6 +28,12 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     for statement in (
+        "DROP POLICY way_out ON bank_messages",
+        "DROP POLICY operations ON bank_messages",
+        "DROP TRIGGER bank_messages_guard ON bank_messages",
+        "DROP FUNCTION app.guard_quarantine()",
+        "REVOKE UPDATE (status, reason, updated_at) ON bank_messages FROM aurum_api",
+        "DROP INDEX bank_messages_set_aside",
         "ALTER TABLE bank_answers DROP COLUMN recall_id, DROP COLUMN bank_reference, DROP COLUMN original_amount_minor",
         "DROP INDEX bank_messages_one_recall",
         "DROP INDEX bank_messages_one_order",
