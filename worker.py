@@ -23,6 +23,7 @@ from activities.audit import AuditSteps
 from activities.auth import AuthSteps
 from activities.bank import BankInbox
 from activities.calendars import CalendarSteps
+from activities.kyc import CheckSteps, KycDesk, LifeSteps, ReviewSteps
 from activities.kyc.documents import DocumentSteps
 from activities.ledger import LedgerSteps
 from activities.notifications import NotificationSteps
@@ -46,6 +47,7 @@ from workflows.audit import AuditSealWorkflow
 from workflows.auth import SessionCleanupWorkflow
 from workflows.calendars import CalendarTopUpWorkflow
 from workflows.kyc.documents import DocumentScanWorkflow, DocumentUpkeepWorkflow
+from workflows.kyc.review import KycExpiryWorkflow, KycReviewWorkflow
 from workflows.ledger import FlowRollupWorkflow, LedgerProofWorkflow, LedgerRollupWorkflow
 from workflows.notifications import NotificationWorkflow
 from workflows.recalls import WireRecallWorkflow
@@ -61,6 +63,8 @@ WORKFLOWS: Sequence[type] = (
     WireWorkflow,
     WireLateAnswerWorkflow,
     WireRecallWorkflow,
+    KycReviewWorkflow,
+    KycExpiryWorkflow,
     NotificationWorkflow,
     SessionCleanupWorkflow,
     AuditSealWorkflow,
@@ -117,6 +121,7 @@ def assemble(config: Settings, engine: AsyncEngine) -> Parts:
             recalls.review,
             recalls.send,
             notifications.send,
+            *_reviews(KycDesk.of(config, engine)),
             AuthSteps(engine).clean_up_sessions,
             auditing.seal,
             auditing.anchor,
@@ -136,6 +141,11 @@ def assemble(config: Settings, engine: AsyncEngine) -> Parts:
             papers.sweep,
         ),
     )
+
+
+def _reviews(desk: KycDesk) -> Sequence[Callable[..., Awaitable[Any]]]:
+    reviews, life = ReviewSteps(desk), LifeSteps(desk)
+    return (CheckSteps(desk).check, reviews.review, reviews.conclude, life.open_due, life.rescreen)
 
 
 def _email(config: Settings) -> EmailProvider:

@@ -137,6 +137,13 @@ SCHEDULES: Final[dict[str, Upkeep]] = {
         # Each run takes all that is due.
         catch_up=timedelta(hours=20),
     ),
+    "kyc-expiry": Upkeep(
+        workflow="kyc-expiry",
+        why="Reviews of customers that fall due are opened, and customers screened where lists changed, daily.",
+        spec=_daily(hour=4, minute=0),
+        # It finds everything that is due, so a missed day is made good by the next.
+        catch_up=timedelta(hours=20),
+    ),
     "ledger-proof": Upkeep(
         workflow="ledger-proof",
         why="Every rule of the ledger is proven, daily; on a breach posting is suspended.",

@@ -18,6 +18,7 @@ from infra.limits import Limits
 from models.calendar_rules import rules
 from models.errors import InvalidAmount
 from models.fees import FREE, FeeSchedule
+from models.kyc.rules import DeskRules
 from models.limits import TierLimits
 from models.money import to_minor
 from models.screening.sources import FICTIONAL_SOURCES, NO_REAL_LISTS, ListSource, only_real
@@ -150,6 +151,7 @@ class Settings(BaseSettings):
     sanctions_sources: tuple[ListSource, ...] = FICTIONAL_SOURCES
     sanctions_dir: Path = Path(".local/lists")
     sanctions_stale_seconds: int = Field(default=36 * 3600, ge=60)
+    kyc: DeskRules = DeskRules()
 
     @model_validator(mode="after")
     def _deadlines_are_ordered(self) -> Self:

@@ -20,6 +20,7 @@ OWNED = {
     "account_id": "SELECT id FROM accounts WHERE user_id IS NOT NULL LIMIT 1",
     "transaction_id": "SELECT id FROM transactions ORDER BY id DESC LIMIT 1",
     "beneficiary_id": "SELECT id FROM beneficiaries LIMIT 1",
+    "case_id": "SELECT id FROM kyc_cases LIMIT 1",
     "wire_id": "SELECT id FROM wire_transfers LIMIT 1",
     "document_id": "SELECT id FROM kyc_documents LIMIT 1",
     "message_id": "SELECT id FROM bank_messages LIMIT 1",

@@ -89,8 +89,10 @@ _ROWS = """
         SELECT id, user_id, :officer, 'approve', false, sha256('c') FROM kyc_cases;
     INSERT INTO kyc_assessments (case_id, customer_id, round, model_version, level, points, factors, findings,
         list_version, content_hash) SELECT id, user_id, 1, '1', 'low', 0, '[]', '{}', '1', sha256('c') FROM kyc_cases;
-    INSERT INTO kyc_hits (case_id, customer_id, entry_id, list_version, kind, field, matched, score, verdict)
-        SELECT id, user_id, 'AD-1', '1', 'sanctions', 'name', 'Viktor', 0.9, 'fuzzy' FROM kyc_cases;
+    INSERT INTO kyc_hits (case_id, customer_id, list, entry_id, entry_hash, list_version, kind, field, matched, score,
+        verdict)
+        SELECT id, user_id, 'AURUM-DEMO', 'AD-1', sha256('e'), '1', 'sanctions', 'name', 'Viktor', 0.9, 'fuzzy'
+        FROM kyc_cases;
     INSERT INTO kyc_info_requests (case_id, customer_id, officer_id, question, asked_at, due_at)
         SELECT id, user_id, :officer, 'Why?', now(), now() + interval '14 days' FROM kyc_cases;
     INSERT INTO kyc_notes (case_id, customer_id, officer_id, body) SELECT id, user_id, :officer, 'Note' FROM kyc_cases;

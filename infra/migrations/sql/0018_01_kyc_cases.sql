@@ -130,18 +130,23 @@ CREATE TABLE kyc_hits (
     id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     case_id      uuid NOT NULL,
     customer_id  uuid NOT NULL,
+    list         text NOT NULL,
     entry_id     text NOT NULL,
+    -- What the entry said: one that says something else now is looked into again.
+    entry_hash   bytea NOT NULL,
     list_version text NOT NULL,
     kind         text NOT NULL CHECK (kind IN ('sanctions', 'pep')),
     field        text NOT NULL,
     matched      text NOT NULL,
     score        numeric NOT NULL CHECK (score BETWEEN 0 AND 1),
     verdict      text NOT NULL CHECK (verdict IN ('exact', 'fuzzy')),
+    -- The parts of the score, for whoever looks into it.
+    parts        jsonb NOT NULL DEFAULT '{}',
     created_at   timestamptz NOT NULL DEFAULT now(),
     FOREIGN KEY (case_id, customer_id) REFERENCES kyc_cases (id, user_id),
-    UNIQUE (case_id, entry_id, field, list_version)
+    UNIQUE (case_id, list, entry_id, field, list_version)
 );
-CREATE INDEX kyc_hits_customer ON kyc_hits (customer_id, entry_id);
+CREATE INDEX kyc_hits_customer ON kyc_hits (customer_id);
 
 -- What the bank asks the customer. An answer is written once.
 CREATE TABLE kyc_info_requests (

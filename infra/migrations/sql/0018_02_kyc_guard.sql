@@ -9,7 +9,7 @@ CREATE FUNCTION app.kyc_mover(customer uuid) RETURNS text
 CREATE FUNCTION app.guard_kyc_case() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, app, pg_temp AS $$
 DECLARE
-    mover text := app.kyc_mover(OLD.user_id);
+    who text := app.kyc_mover(OLD.user_id);
 BEGIN
     IF (NEW.id, NEW.user_id, NEW.number, NEW.occasion, NEW.created_at)
         IS DISTINCT FROM (OLD.id, OLD.user_id, OLD.number, OLD.occasion, OLD.created_at) OR NEW.round < OLD.round THEN
@@ -19,21 +19,21 @@ BEGIN
         IS DISTINCT FROM (OLD.status, OLD.tier, OLD.next_review_at, OLD.decided_by, OLD.decided_at, OLD.content_hash) THEN
         RAISE EXCEPTION 'review % has ended', OLD.id USING ERRCODE = 'AU184';
     END IF;
-    IF mover = 'customer' AND ((NEW.assignee_id, NEW.claimed_at, NEW.next_review_at, NEW.decided_by, NEW.told)
+    IF who = 'customer' AND ((NEW.assignee_id, NEW.claimed_at, NEW.next_review_at, NEW.decided_by, NEW.told)
         IS DISTINCT FROM (OLD.assignee_id, OLD.claimed_at, OLD.next_review_at, OLD.decided_by, OLD.told)
         OR NEW.tier <> OLD.tier AND NEW.status <> 'submitted') THEN
         RAISE EXCEPTION 'of review % this is the officers'' to change', OLD.id USING ERRCODE = 'AU185';
     END IF;
     IF NEW.status <> OLD.status THEN
         IF NOT EXISTS (SELECT FROM kyc_moves m WHERE m.from_status = OLD.status AND m.to_status = NEW.status
-                       AND (mover IS NULL OR m.mover = mover)) THEN
-            RAISE EXCEPTION 'a review does not move from % to % by a %', OLD.status, NEW.status, coalesce(mover, 'nobody')
+                       AND (who IS NULL OR m.mover = who)) THEN
+            RAISE EXCEPTION 'a review does not move from % to % by a %', OLD.status, NEW.status, coalesce(who, 'nobody')
                 USING ERRCODE = 'AU181';
         END IF;
         IF NEW.status = 'submitted' AND NEW.round = OLD.round AND OLD.status <> 'in_review' THEN
             RAISE EXCEPTION 'what is handed in anew is a new round' USING ERRCODE = 'AU182';
         END IF;
-        IF NEW.status = 'expired' AND mover = 'customer' AND OLD.occasion <> 'initial' THEN
+        IF NEW.status = 'expired' AND who = 'customer' AND OLD.occasion <> 'initial' THEN
             RAISE EXCEPTION 'a review of the bank is not withdrawn' USING ERRCODE = 'AU181';
         END IF;
         -- Approved: by enough officers, on what is there now; straight through only what nobody has to look at.
@@ -45,7 +45,7 @@ BEGIN
             OR NOT EXISTS (SELECT FROM kyc_assessments a WHERE a.case_id = NEW.id AND a.round = NEW.round
                 AND a.content_hash = NEW.content_hash)
             OR NEW.risk_level = 'high' AND (NEW.approvals_required < 2 OR NOT NEW.senior_required)
-            OR NEW.approvals_required = 0 AND (mover IS DISTINCT FROM 'process' OR NEW.risk_level <> 'low'
+            OR NEW.approvals_required = 0 AND (who IS DISTINCT FROM 'process' OR NEW.risk_level <> 'low'
                 OR EXISTS (SELECT FROM kyc_hits h WHERE h.case_id = NEW.id))) THEN
             RAISE EXCEPTION 'review % is not approved by enough officers', NEW.id USING ERRCODE = 'AU183';
         END IF;

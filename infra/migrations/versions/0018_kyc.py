@@ -30,5 +30,8 @@ def downgrade() -> None:
         "guard_kyc_case()", "guard_kyc_answer()", "kyc_mover(uuid)",
     ):  # fmt: skip
         op.execute(f"DROP FUNCTION app.{function}")
+    due = "timestamptz, interval, interval, text[], jsonb, integer, interval, interval, interval, interval, integer"
+    op.execute(f"DROP FUNCTION kyc_open_due({due})")
+    op.execute("DROP FUNCTION app.kyc_open(uuid, text, boolean, timestamptz, text)")
     op.execute("DROP FUNCTION kyc_next_number(uuid)")
     op.execute("ALTER TABLE users DROP COLUMN kyc_restriction, DROP COLUMN kyc_review_due")

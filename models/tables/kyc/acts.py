@@ -86,17 +86,22 @@ async def _check_complete(session: AsyncSession, person: User, case: KycCase | N
 
 async def _apply(session: AsyncSession, person: User, tier: str, declaration: Declaration) -> KycCase:
     number = await session.execute(text("SELECT kyc_next_number(:id)"), {"id": person.id})
-    case = KycCase(
-        user_id=person.id,
-        number=number.scalar_one(),
-        occasion=Occasion.INITIAL,
-        status=KycStatus.SUBMITTED,
-        tier=tier,
-        declaration=declaration.model_dump(mode="json"),
+    # Column by column: the API's role may say this much of a new review.
+    added = await session.execute(
+        text(
+            "INSERT INTO kyc_cases (id, user_id, number, occasion, status, tier, declaration) VALUES"
+            " (uuidv7(), :user_id, :number, :occasion, :status, :tier, CAST(:declaration AS jsonb)) RETURNING id"
+        ),
+        {
+            "user_id": person.id,
+            "number": number.scalar_one(),
+            "occasion": Occasion.INITIAL,
+            "status": KycStatus.SUBMITTED,
+            "tier": tier,
+            "declaration": declaration.model_dump_json(),
+        },
     )
-    session.add(case)
-    await session.flush()
-    return case
+    return await locked(session, added.scalar_one())
 
 
 async def answer(

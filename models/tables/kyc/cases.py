@@ -117,7 +117,10 @@ async def of_case(session: AsyncSession, table: type[Any], case_id: UUID) -> Seq
 
 def look_again(case: KycCase) -> datetime | None:
     """When the process has to look if nobody wakes it."""
-    marks = [next_rung(case.due_at, Rung(case.rung)) if case.due_at else None]
+    marks: list[datetime | None] = []
+    # The ladder stands still while the bank is at work: nobody is restricted because officers are late.
+    if case.due_at and case.status in {KycStatus.PENDING, KycStatus.INFO_REQUESTED}:
+        marks.append(next_rung(case.due_at, Rung(case.rung)))
     if case.status == KycStatus.IN_REVIEW and case.clock:
         marks.append(next_mark(case.clock, SlaStage(case.sla_stage)))
     if case.status == KycStatus.INFO_REQUESTED and case.answer_clock:

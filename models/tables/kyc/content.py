@@ -86,8 +86,8 @@ async def gathered(session: AsyncSession, case: KycCase, rating: dict[str, Any] 
             for document in await documents.of_customer(session, case.user_id)
         ),
         hits=tuple(
-            {"entry": hit.entry_id, "kind": hit.kind, "field": hit.field, "verdict": hit.verdict}
-            for hit in sorted(hits, key=lambda hit: (hit.entry_id, hit.field, hit.list_version))
+            {"list": hit.list, "entry": hit.entry_id, "field": hit.field, "verdict": hit.verdict}
+            for hit in sorted(hits, key=lambda hit: (hit.list, hit.entry_id, hit.field, hit.list_version))
         ),
         rating=rating,
         answers=tuple(

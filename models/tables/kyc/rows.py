@@ -143,13 +143,16 @@ class KycHit(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True)
     case_id: UUID
     customer_id: UUID
+    list: str
     entry_id: str
+    entry_hash: bytes = Field(sa_type=LargeBinary)
     list_version: str
     kind: str
     field: str
     matched: str
     score: Decimal
     verdict: str
+    parts: dict[str, Any] = Field(default_factory=dict, sa_type=JSONB)
 
 
 class KycAssessment(SQLModel, table=True):
