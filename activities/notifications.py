@@ -4,7 +4,8 @@ A notification is `waiting`, `sending` from before the provider is asked, and th
 or `uncertain`. What is found `sending` was begun by a step that never said how it ended: it died, or got no answer. A
 provider that tells keys apart is simply asked again. Another one may have sent the message, so it is asked again at
 most once, and only for a message about somebody's sign-in (`models.notifications.sent_again`); any other one is left
-`uncertain`, to a person. So no message leaves three times, none about money leaves twice, and none is lost silently.
+`uncertain`, to a person, who sends it again or dismisses it (`models.tables.mail`). So by itself no message leaves
+three times, none about money leaves twice, and none is lost silently.
 """
 
 from typing import Any
@@ -64,7 +65,7 @@ class NotificationSteps:
         return True
 
     async def _begin(self, start: NotificationStart) -> Any:
-        """The notification, now `sending`; None if it was sent."""
+        """The notification, now `sending`; None if it was sent, or a person said that it is not to be."""
         async with transaction(self._engine) as session:
             row = (
                 await session.execute(
@@ -76,7 +77,7 @@ class NotificationSteps:
                     {"id": start.notification_id},
                 )
             ).one()
-            if row.status == "sent":
+            if row.status in ("sent", "dismissed"):
                 return None
             if row.status == "failed":
                 raise MailRefused(row.reason)

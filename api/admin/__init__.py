@@ -3,6 +3,7 @@
 from api.admin import approval as approval
 from api.admin import dashboard as dashboard
 from api.admin import ledger as ledger
+from api.admin import mail as mail
 from api.admin import people as people
 from api.admin import quarantine as quarantine
 from api.admin import sanctions as sanctions

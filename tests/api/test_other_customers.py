@@ -25,6 +25,7 @@ OWNED = {
     "document_id": "SELECT id FROM kyc_documents LIMIT 1",
     "message_id": "SELECT id FROM bank_messages LIMIT 1",
     "session_id": "SELECT id FROM sessions WHERE user_id = (SELECT user_id FROM wire_transfers) LIMIT 1",
+    "letter_id": "SELECT id FROM notifications LIMIT 1",
     "schedule_id": "SELECT 'ledger-proof'",
     "user_id": "SELECT user_id FROM wire_transfers LIMIT 1",
 }
