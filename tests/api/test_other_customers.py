@@ -27,6 +27,8 @@ OWNED = {
     "session_id": "SELECT id FROM sessions WHERE user_id = (SELECT user_id FROM wire_transfers) LIMIT 1",
     "letter_id": "SELECT id FROM notifications LIMIT 1",
     "schedule_id": "SELECT 'ledger-proof'",
+    "country": "SELECT 'ZZ'",
+    "delegation_id": "SELECT id FROM approver_delegations LIMIT 1",
     "user_id": "SELECT user_id FROM wire_transfers LIMIT 1",
 }
 
