@@ -27,6 +27,8 @@ from activities.kyc import CheckSteps, KycDesk, LifeSteps, ReviewSteps
 from activities.kyc.documents import DocumentSteps
 from activities.ledger import LedgerSteps
 from activities.notifications import NotificationSteps
+from activities.payments import FundingSteps, PaymentDesk, ReleaseSteps, StandingOrderSteps
+from activities.payments import SettlementSteps as PaymentSettlementSteps
 from activities.sanctions import SanctionsSteps
 from activities.side_proofs import SideProofSteps
 from activities.transactions import TransactionSteps
@@ -50,6 +52,7 @@ from workflows.kyc.documents import DocumentScanWorkflow, DocumentUpkeepWorkflow
 from workflows.kyc.review import KycExpiryWorkflow, KycReviewWorkflow
 from workflows.ledger import FlowRollupWorkflow, LedgerProofWorkflow, LedgerRollupWorkflow
 from workflows.notifications import NotificationWorkflow
+from workflows.payments import PaymentLateAnswerWorkflow, PaymentWorkflow, StandingOrderWorkflow
 from workflows.recalls import WireRecallWorkflow
 from workflows.sanctions import SanctionsRefreshWorkflow
 from workflows.side_proofs import FlowProofWorkflow, ProcessProofWorkflow
@@ -65,6 +68,9 @@ WORKFLOWS: Sequence[type] = (
     WireRecallWorkflow,
     KycReviewWorkflow,
     KycExpiryWorkflow,
+    PaymentWorkflow,
+    PaymentLateAnswerWorkflow,
+    StandingOrderWorkflow,
     NotificationWorkflow,
     SessionCleanupWorkflow,
     AuditSealWorkflow,
@@ -120,6 +126,7 @@ def assemble(config: Settings, engine: AsyncEngine) -> Parts:
             settlement.note_silence,
             recalls.review,
             recalls.send,
+            *_payment_steps(PaymentDesk.of(config, engine, channel)),
             notifications.send,
             *_reviews(KycDesk.of(config, engine)),
             AuthSteps(engine).clean_up_sessions,
@@ -146,6 +153,19 @@ def assemble(config: Settings, engine: AsyncEngine) -> Parts:
 def _reviews(desk: KycDesk) -> Sequence[Callable[..., Awaitable[Any]]]:
     reviews, life = ReviewSteps(desk), LifeSteps(desk)
     return (CheckSteps(desk).check, reviews.review, reviews.conclude, life.open_due, life.rescreen)
+
+
+def _payment_steps(desk: PaymentDesk) -> Sequence[Callable[..., Awaitable[Any]]]:
+    funding, release, settlement = FundingSteps(desk), ReleaseSteps(desk), PaymentSettlementSteps(desk)
+    return (
+        funding.fund,
+        funding.conclude,
+        release.release,
+        release.send,
+        settlement.apply_answers,
+        settlement.note_silence,
+        StandingOrderSteps(desk).advance,
+    )
 
 
 def _email(config: Settings) -> EmailProvider:

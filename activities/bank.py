@@ -39,6 +39,7 @@ _NEEDS_AN_ORDER: Final = frozenset(
         AnswerKind.RECALL_ACCEPTED,
         AnswerKind.RECALL_REFUSED,
         AnswerKind.RECALL_PENDING,
+        AnswerKind.CORRECTED,
     }
 )
 

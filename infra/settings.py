@@ -15,12 +15,16 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from infra.choices import BankHours, BankProfile, EmailKind, Environment, ScannerKind, StoreKind
 from infra.crypto import Keyring, decoded, weakness
 from infra.limits import Limits
+from models.ach import CompanyId
+from models.bank import RoutingNumber
 from models.calendar_rules import rules
 from models.errors import InvalidAmount
 from models.fees import FREE, FeeSchedule
 from models.kyc.rules import DeskRules
 from models.limits import TierLimits
 from models.money import to_minor
+from models.payments import FEES as PAYMENT_FEES
+from models.payments import fee_of
 from models.screening.sources import FICTIONAL_SOURCES, NO_REAL_LISTS, ListSource, only_real
 from models.wires import FEES, WIRE_LIMITS, Fee, WireTerms
 
@@ -108,6 +112,10 @@ class Settings(BaseSettings):
     correspondent_bic: str = "MOCKNL2A"
     # Our account at the correspondent, by currency; filled by the embedded stack.
     nostro_accounts: dict[str, str] = Field(default_factory=dict)
+    # The ACH: the bank that originates our entries (ODFI), and the number of our account there, by which it knows us.
+    ach_odfi: RoutingNumber | None = None
+    ach_odfi_name: str = "Correspondent Bank"
+    ach_company_id: CompanyId | None = None
 
     email_provider: EmailKind = EmailKind.FOLDER
     mail_dir: Path = Path(".local/mail")
@@ -152,6 +160,26 @@ class Settings(BaseSettings):
     sanctions_dir: Path = Path(".local/lists")
     sanctions_stale_seconds: int = Field(default=36 * 3600, ge=60)
     kyc: DeskRules = DeskRules()
+
+    # Payments by the local rails. What one costs by currency, in major units; how soon its money is looked for again.
+    payment_fees: dict[str, Decimal] = PAYMENT_FEES
+    payment_retry_seconds: int = Field(default=2 * 3600, ge=1)
+    payment_acknowledgement_seconds: int = Field(default=4 * 3600, ge=1)
+
+    @model_validator(mode="after")
+    def _payment_fees_can_be_booked(self) -> Self:
+        for currency in self.payment_fees:
+            if fee_of(currency, self.payment_fees) < 0:
+                msg = "AURUM_PAYMENT_FEES: a fee is not below zero"
+                raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _the_ach_is_named_wholly(self) -> Self:
+        if (self.ach_odfi is None) != (self.ach_company_id is None):
+            msg = "AURUM_ACH_ODFI and AURUM_ACH_COMPANY_ID are set both or neither"
+            raise ValueError(msg)
+        return self
 
     @model_validator(mode="after")
     def _deadlines_are_ordered(self) -> Self:

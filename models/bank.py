@@ -84,6 +84,13 @@ class Charges(StrEnum):
     BEN = "BEN"
 
 
+class Scheme(StrEnum):
+    """By what rules a payment travels: as an urgent one by itself, or as a SEPA credit transfer (EPC rulebook)."""
+
+    URGENT = "urgent"
+    SEPA = "sepa"
+
+
 class PostalAddress(_Fact):
     """A structured address. Town and country are the least that CBPR+ takes since November 2026."""
 
@@ -110,7 +117,8 @@ class PaymentInstruction(_Fact):
     `amount_minor` is what the correspondent is told to pay. Where the receiver bears the charges (BEN), ours
     have already been taken out of it and are told as `deducted_minor`; the customer's order was the sum of
     both. `nostro_account` is our account at the correspondent, which is debited. `created_at` is part of the
-    content: the same instruction written twice is the same bytes.
+    content: the same instruction written twice is the same bytes. In SEPA the IBAN names the bank of the creditor
+    too, and each side pays its own bank.
     """
 
     message_id: Reference
@@ -122,6 +130,7 @@ class PaymentInstruction(_Fact):
     currency: Currency
     execution_date: date
     charges: Charges
+    scheme: Scheme = Scheme.URGENT
     purpose_code: PurposeCode | None = None
     remittance: Annotated[str, StringConstraints(max_length=140)] = ""
     created_at: AwareDatetime
@@ -130,7 +139,7 @@ class PaymentInstruction(_Fact):
     nostro_account: AccountNumber
     debtor: Party
     creditor: Party
-    creditor_agent: Party
+    creditor_agent: Party | None
 
     @model_validator(mode="after")
     def _can_be_carried_out(self) -> Self:
@@ -139,7 +148,10 @@ class PaymentInstruction(_Fact):
             raise ValueError("the initiating bank is known by its BIC")
         if self.creditor.account is None:
             raise ValueError("a payment names the account of the creditor")
-        if self.creditor_agent.bic is None and self.creditor_agent.clearing_member_id is None:
+        if self.scheme is Scheme.SEPA:
+            if self.currency != "EUR" or self.charges is not Charges.SHA:
+                raise ValueError("a SEPA credit transfer is in EUR, and each side pays its own bank (SHA)")
+        elif self.creditor_agent is None or not (self.creditor_agent.bic or self.creditor_agent.clearing_member_id):
             raise ValueError("the bank of the creditor is known by its BIC or its clearing member id")
         if self.deducted_minor and self.charges is not Charges.BEN:
             raise ValueError("charges are taken out of the amount only where the creditor bears them (BEN)")
@@ -174,7 +186,9 @@ class AnswerKind(StrEnum):
 
     `pending` moves nothing: the bank has the payment and has not decided, or an entry is not booked yet.
     `booked` is our account debited, `returned` our money back on it, `received` money that somebody else sent
-    us and `taken_back` an earlier credit that the bank reversed. `statement_entry` repeats on a statement
+    us and `taken_back` an earlier credit that the bank reversed. `corrected` moves nothing either: the payment
+    arrived, and the bank of the recipient says how the next one is to name the account (an ACH notification of
+    change; `reason_code` C01 to C09, the corrected data in `reason_text`). `statement_entry` repeats on a statement
     what a notification told, so it is for reconciliation and never for posting. The `recall` kinds answer a
     request of ours to give a payment back; they move no money, which comes by a message of its own.
     """
@@ -187,6 +201,7 @@ class AnswerKind(StrEnum):
     RETURNED = "returned"
     RECEIVED = "received"
     TAKEN_BACK = "taken_back"
+    CORRECTED = "corrected"
     STATEMENT_ENTRY = "statement_entry"
     RECALL_ACCEPTED = "recall_accepted"
     RECALL_REFUSED = "recall_refused"

@@ -39,7 +39,7 @@ class Hours(Protocol):
         """The first moment that is too late for the window of `at`, or of the next one; None where none ends."""
 
     def is_business_day(self, day: date) -> bool:
-        """Whether the desk works on `day`."""
+        """Whether work is done on `day`. Raises `LookupError` past what the calendar knows."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class AlwaysOpen:
     def cut_off(self, at: datetime) -> datetime | None:  # noqa: ARG002 # whenever it is, nothing closes
         return None
 
-    def is_business_day(self, day: date) -> bool:  # noqa: ARG002 # as above
+    def is_business_day(self, day: date) -> bool:  # noqa: ARG002 # every day is one
         return True
 
 
@@ -166,6 +166,15 @@ class BusinessHours:
 
     def cut_off(self, at: datetime) -> datetime | None:
         return next(iter(self._windows_from(at)))[1]
+
+
+# When payments by the local rails are given to the bank (reference/banking.md §6.5, §6.10), in local time on the days
+# of the currency. SEPA until its usual bank cut-off of 14:00 Frankfurt; the ACH, for settlement on the next banking
+# day, until before its last window at 16:45 New York.
+LOCAL_RAILS: Final[dict[str, tuple[time, time]]] = {
+    "EUR": (time(7), time(14)),
+    "USD": (time(8), time(16)),
+}
 
 
 class CalendarsFilled(BaseModel):

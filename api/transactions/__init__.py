@@ -1,6 +1,8 @@
-"""Transactions by HTTP: customers move money between accounts of this bank and look at what moved (contract §4)."""
+"""Transactions by HTTP: customers move money within this bank and to others, and look at what moved (contract §4)."""
 
-from api.transactions import reversals
-from api.transactions.routes import router
+# In this order: an address that names a transaction by its id matches every other address of the feature.
+from api.transactions import payments, reversals, standing_orders  # isort: skip
+from api.transactions import routes  # isort: skip
+from api.transactions.router import router
 
-__all__ = ["reversals", "router"]
+__all__ = ["payments", "reversals", "router", "routes", "standing_orders"]

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from api import audit
 from api.deps import Db, Staff
 from api.errors import documented
-from api.transactions.routes import router
+from api.transactions.router import router
 from models.reversals import Reversal, ReversalStatus
 from models.tables.auth import Caller
 from models.tables.transactions import reversals

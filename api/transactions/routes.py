@@ -8,14 +8,14 @@ from fastapi import Query, Request
 from pydantic import StringConstraints
 
 from api import audit
-from api.deps import Configuration, Db, Requires
+from api.deps import Configuration, Db
 from api.errors import documented
 from api.idempotency import IdempotencyKey
 from api.moments import Moment
 from api.pages import PageQuery, Wanted
-from api.routing import feature
 from api.transactions.orders import TransferIn
 from api.transactions.questions import Chosen, asked_accounts
+from api.transactions.router import Maker, Reader, router
 from api.transactions.shapes import (
     Analytics,
     Categories,
@@ -38,9 +38,6 @@ from models.tables.transactions import Found, Transaction
 from models.transactions import CATEGORIES
 from models.users import Line
 
-router = feature("transactions")
-
-Reader = Annotated[Caller, Requires("transactions:read")]
 Words = Annotated[Line, StringConstraints(min_length=1, max_length=100)]
 _LONGEST_PERIOD = timedelta(days=366)
 
@@ -51,7 +48,7 @@ _LONGEST_PERIOD = timedelta(days=366)
 async def create_transfer(
     body: TransferIn,
     request: Request,
-    caller: Annotated[Caller, Requires("transactions:create")],
+    caller: Maker,
     db: Db,
     settings: Configuration,
     _key: IdempotencyKey,
@@ -65,9 +62,7 @@ async def create_transfer(
 
 
 @router.post("/estimate-fee", summary="What a transfer would cost", responses=documented(400, 401, 403, 404))
-async def estimate_fee(
-    body: TransferIn, caller: Annotated[Caller, Requires("transactions:create")], db: Db, settings: Configuration
-) -> TransferEstimate:
+async def estimate_fee(body: TransferIn, caller: Maker, db: Db, settings: Configuration) -> TransferEstimate:
     """A dry run of a transfer within the bank: the fee that would be taken beside the amount. Moves nothing, and counts
     against no limit. Between your own accounts nothing is charged."""
     return estimate(await transactions.quote(db, caller.id, body.order(), settings.transfer_fees))
@@ -149,7 +144,7 @@ async def analyse(
 @router.get("/{transaction_id}", summary="One transaction", responses=documented(401, 403, 404))
 async def read_transaction(transaction_id: UUID, caller: Reader, db: Db) -> TransactionDetail:
     """What moved, between which accounts, with the legs on the reader's own."""
-    (shown,) = await _views(db, caller, [await transactions.find(db, transaction_id)])
+    (shown,) = await _views(db, caller, [await transactions.find_any(db, transaction_id)])
     return detail(shown, await transactions.legs_of(db, transaction_id))
 
 

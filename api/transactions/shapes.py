@@ -31,9 +31,9 @@ class TransactionView(BaseModel):
     description: str
     category: str | None
     metadata: dict[str, Any]
-    value_date: date
+    value_date: date | None
     reversal_of: UUID | None
-    processed_at: datetime
+    processed_at: datetime | None
     created_at: datetime
 
 
@@ -154,7 +154,8 @@ def view(transaction: Transaction, *, reversed_since: bool = False, shows_fee: b
 def detail(shown: TransactionView, legs: Sequence[dict[str, Any]]) -> TransactionDetail:
     """A transaction with its legs."""
     seen = {leg["account_id"] for leg in legs}
-    other = "to" if shown.from_account_id in seen else "from"
+    # What has no legs yet is a payment that waits, failed or was cancelled.
+    other = "to" if not legs or shown.from_account_id in seen else "from"
     postings = [
         PostingView(
             account_id=leg["account_id"],

@@ -8,12 +8,13 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from api import audit
 from api.amounts import Amount
+from api.bank_fields import AccountIn, Name
 from api.deps import Configuration, Db, Requires
 from api.errors import documented
 from api.routing import feature
 from api.wires.beneficiaries import saved_recipient
 from api.wires.limits import LimitView, limit_view
-from api.wires.orders import AccountIn, Name, RecipientIn, WireIn
+from api.wires.orders import RecipientIn, WireIn
 from api.wires.routes import now
 from infra.settings import BankHours, Settings
 from models.bank import Charges

@@ -1,13 +1,11 @@
 """What an order of a wire looks like. An order that is accepted here can be written as a message to the bank."""
 
-from functools import partial
 from typing import Annotated, Any, Final, Self
 from uuid import UUID
 
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     StringConstraints,
@@ -17,51 +15,28 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from api.amounts import AmountIn, CurrencyIn
-from api.errors import field_error
+from api.bank_fields import (
+    SEEN,
+    AccountIn,
+    BicIn,
+    Name,
+    Reference,
+    RoutingNumberIn,
+    checked_by,
+    stripped,
+    written_in,
+)
 from api.moments import Day
 from models.bank import Charges
-from models.bank_codes import checked_account, checked_bic, checked_purpose, checked_routing_number, country_of
-from models.bank_text import checked_line, checked_writable
-from models.errors import AurumError
+from models.bank_codes import checked_purpose, country_of
 from models.money import to_minor
 from models.wires import WireOrder
 
+Part16 = Annotated[str, stripped(min_length=1, max_length=16), SEEN]
+Part70 = Annotated[str, stripped(min_length=1, max_length=70), SEEN]
+Town = Annotated[str, stripped(min_length=1, max_length=35), SEEN, written_in(35)]
+BankName = Annotated[str, stripped(max_length=140), SEEN]
 
-def _checked_by(check: Any) -> BeforeValidator:
-    def read(value: Any) -> Any:
-        if not isinstance(value, str):
-            return value
-        try:
-            return check(value)
-        except AurumError as error:
-            raise field_error(error) from None
-
-    return BeforeValidator(read)
-
-
-def _written_in(limit: int) -> AfterValidator:
-    def read(value: str) -> str:
-        try:
-            return checked_writable(value, limit)
-        except AurumError as error:
-            raise field_error(error) from None
-
-    return AfterValidator(read)
-
-
-_Stripped = partial(StringConstraints, strip_whitespace=True)
-_Seen = AfterValidator(checked_line)
-Part16 = Annotated[str, _Stripped(min_length=1, max_length=16), _Seen]
-Part70 = Annotated[str, _Stripped(min_length=1, max_length=70), _Seen]
-Town = Annotated[str, _Stripped(min_length=1, max_length=35), _Seen, _written_in(35)]
-Name = Annotated[str, _Stripped(min_length=1, max_length=140), _Seen, _written_in(140)]
-BankName = Annotated[str, _Stripped(max_length=140), _Seen]
-Reference = Annotated[str, _Stripped(max_length=140), _Seen, _written_in(140)]
-
-
-BicIn = Annotated[str, _checked_by(checked_bic)]
-RoutingNumberIn = Annotated[str, _checked_by(checked_routing_number)]
-AccountIn = Annotated[str, _checked_by(checked_account)]
 
 RECIPIENT_EXAMPLE: Final[dict[str, Any]] = {
     "recipient_name": "Globex Trading Ltd",
@@ -146,7 +121,7 @@ class WireIn(BaseModel):
     recipient_routing_number: RoutingNumberIn | None = None
     recipient_account_number: Annotated[AccountIn | None, _UnlessSaved] = Field(default=None, validate_default=True)
     recipient_address: RecipientAddress | None = None
-    purpose_code: Annotated[str | None, _checked_by(checked_purpose)] = Field(
+    purpose_code: Annotated[str | None, checked_by(checked_purpose)] = Field(
         default=None, description="ISO 20022 external purpose code, for example SALA."
     )
     charges: Charges = Charges.SHA

@@ -14,7 +14,7 @@ from infra.local.http import answers_ok, client
 from infra.local.parts import Part, StackError
 from infra.local.processes import Launch
 from infra.local.program import Program
-from infra.local.site import NOSTRO_ACCOUNTS
+from infra.local.site import ACH_COMPANY_ID, ACH_IBAN, NOSTRO_ACCOUNTS
 
 _OPENING_BALANCE_MINOR: Final = 10_000_000_000
 _LOOK_SECONDS: Final = 0.5
@@ -52,26 +52,31 @@ class Bank(Program):
         return answers_ok(f"{self.site.bank_url}/_mock/health")
 
     def settle(self) -> None:
-        """Open our accounts there, one per currency, unless they are open already."""
+        """Open our accounts there, one per currency and one for the ACH, unless they are open already."""
         with client(self.site.bank_url) as http:
             open_already = {account["id"] for account in http.get("/_mock/accounts").json()}
-            for currency, iban in NOSTRO_ACCOUNTS.items():
-                account = {
-                    "id": f"AURUM-{currency}",
-                    "iban": iban,
-                    "name": "Aurum Bank",
-                    "currency": currency,
-                    "bic": "MOCKNL2A",
-                    "balance": _OPENING_BALANCE_MINOR,
-                }
+            accounts = [_account(f"AURUM-{currency}", iban, currency) for currency, iban in NOSTRO_ACCOUNTS.items()]
+            ach = _account("AURUM-ACH", ACH_IBAN, "USD") | {"format": "nacha", "account_number": ACH_COMPANY_ID}
+            for account in (*accounts, ach):
                 if account["id"] not in open_already:
                     answer = http.post("/_mock/accounts", json=account)
                     if answer.status_code != httpx.codes.CREATED:
-                        raise StackError(f"The bank refused to open our {currency} account: {answer.text.strip()}")
+                        raise StackError(f"The bank refused to open our account {account['id']}: {answer.text.strip()}")
 
     def clock(self) -> "BankClock":
         """What keeps this bank's day moving, by the bank hours of the settings."""
         return BankClock(self.site.bank_url, always=self.settings["AURUM_BANK_HOURS"] == "always")
+
+
+def _account(name: str, iban: str, currency: str) -> dict[str, Any]:
+    return {
+        "id": name,
+        "iban": iban,
+        "name": "Aurum Bank",
+        "currency": currency,
+        "bic": "MOCKNL2A",
+        "balance": _OPENING_BALANCE_MINOR,
+    }
 
 
 class BankClock:

@@ -25,6 +25,12 @@ def nostro_iban(serial: int) -> str:
 
 
 NOSTRO_ACCOUNTS: Final = {currency: nostro_iban(serial) for currency, serial in _NOSTRO_SERIALS.items()}
+# Our account for the American rail; its number is what the bank knows us by in Nacha files.
+_ACH_SERIAL: Final = 4
+ACH_COMPANY_ID: Final = f"000000900{_ACH_SERIAL}"
+ACH_IBAN: Final = nostro_iban(_ACH_SERIAL)
+# The counterparty's routing number; fictional, with a correct check digit.
+ACH_ODFI: Final = "999999992"
 
 
 # One machine plays every customer here, so a load test is no flood. Guessing is slowed down as everywhere.
@@ -107,6 +113,8 @@ class Site:
             "AURUM_BANK_OUTBOX": str(self.folder.bank_outbox),
             "AURUM_BANK_INBOX": str(self.folder.bank_inbox),
             "AURUM_NOSTRO_ACCOUNTS": json.dumps(NOSTRO_ACCOUNTS),
+            "AURUM_ACH_ODFI": ACH_ODFI,
+            "AURUM_ACH_COMPANY_ID": ACH_COMPANY_ID,
             "AURUM_MAIL_DIR": str(self.folder.root / "mail"),
             "AURUM_STORE_DIR": str(self.folder.root / "store"),
             "AURUM_AUDIT_ANCHOR_FILE": str(self.folder.root / "audit" / "heads.jsonl"),

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Final
@@ -36,6 +36,9 @@ LARGEST: Final[dict[Rail, int]] = {Rail.SEPA: 99_999_999_999, Rail.ACH: 9_999_99
 # What the bank takes for a payment, in major units (AURUM_PAYMENT_FEES). In SEPA each side pays its own bank (SLEV).
 FEES: Final[dict[str, Decimal]] = {"EUR": Decimal("0.20"), "USD": Decimal("0.50")}
 
+# The calendars of the rails are loaded for longer than that; past them nobody knows which days are bank days.
+LONGEST_WAIT: Final = timedelta(days=365)
+
 _ACH_ACCOUNT: Final = re.compile(r"[A-Z0-9-]{1,17}")
 _TAIL_DIGITS: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
@@ -59,6 +62,13 @@ class OwnBank(RuleRefused):
 
     code = "own_bank"
     title = "Account of this bank"
+
+
+class DayRefused(RuleRefused):
+    """A day that is over, or too far away for the bank's calendars."""
+
+    code = "execution_date_refused"
+    title = "Execution date cannot be used"
 
 
 class PaymentOrder(BaseModel):
@@ -120,6 +130,14 @@ def _check_ach(order: PaymentOrder) -> None:
         raise NotOnThisRail("a payment in USD names the bank by its routing number, not by a BIC")
     if not _ACH_ACCOUNT.fullmatch(order.recipient_account_number):
         raise NotOnThisRail("an account number in the ACH has up to 17 capital letters, digits and hyphens")
+
+
+def check_day(day: date, today: date) -> None:
+    """Raises `DayRefused` for a `day` before `today` or more than a year after it."""
+    if day < today:
+        raise DayRefused(f"the day is over; today is {today} where the rail is")
+    if day > today + LONGEST_WAIT:
+        raise DayRefused(f"a payment waits at most {LONGEST_WAIT.days} days for its day")
 
 
 def fee_of(currency: str, fees: Mapping[str, Decimal]) -> int:

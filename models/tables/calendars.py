@@ -1,5 +1,6 @@
 """Calendars as they are kept: hours, closed days and early closes; filled by rule, and corrected by operators."""
 
+from dataclasses import replace
 from datetime import date, time
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -10,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.audit import Outcome
 from models.calendar_rules import rules, special_days
-from models.calendars import AlwaysOpen, BusinessHours, Hours
+from models.calendars import LOCAL_RAILS, AlwaysOpen, BusinessHours, Hours
 from models.errors import NotFound, RuleRefused, WrongState
 from models.tables.audit import AuditEntry, append
 
@@ -54,6 +55,13 @@ async def rail_hours(session: AsyncSession, currency: str, other: str | None = N
 async def open_hours(session: AsyncSession, calendar: str, *, always: bool) -> Hours:
     """The hours of a rail by its currency, or of the desk (`DESK`); every moment where calendars do not hold."""
     return AlwaysOpen() if always else await _hours(session, calendar)
+
+
+async def local_rail_hours(session: AsyncSession, currency: str) -> BusinessHours:
+    """When payments in `currency` can be released by its local rail, on the days of its calendar. Raises `LookupError`
+    for a currency without one."""
+    opens, closes = LOCAL_RAILS[currency]
+    return replace(await _hours(session, currency), opens=opens, closes=closes)
 
 
 async def closed_on(session: AsyncSession, calendar: str, day: date) -> str | None:

@@ -31,3 +31,40 @@ async def answered(
             ),
             {"id": message_id, "wire_id": wire_id, "kind": kind, "amount_minor": amount_minor, "reason": reason},
         )
+
+
+async def answered_payment(
+    engine: AsyncEngine,
+    payment_id: UUID,
+    kind: str,
+    *,
+    amount_minor: int | None = None,
+    currency: str = "EUR",
+    reason: str | None = None,
+    words: str | None = None,
+) -> None:
+    """The bank says `kind` of a payment."""
+    message_id = uuid7()
+    async with transaction(engine) as session:
+        await session.execute(
+            text(
+                "INSERT INTO bank_messages (id, direction, message_type, file_name, sha256, content, status)"
+                " VALUES (:id, 'inbound', 'test', :name, :sha256, '', 'read')"
+            ),
+            {"id": message_id, "name": str(message_id), "sha256": hashlib.sha256(message_id.bytes).digest()},
+        )
+        await session.execute(
+            text(
+                "INSERT INTO bank_answers (message_id, position, payment_id, kind, amount_minor, currency, reason_code,"
+                " reason_text) VALUES (:id, 0, :payment_id, :kind, :amount_minor, :currency, :reason, :words)"
+            ),
+            {
+                "id": message_id,
+                "payment_id": payment_id,
+                "kind": kind,
+                "amount_minor": amount_minor,
+                "currency": currency,
+                "reason": reason,
+                "words": words,
+            },
+        )

@@ -13,6 +13,9 @@ NOSTRO = {
     currency: str(IBAN.from_bban("NL", f"MOCK000000900{number}"))
     for number, currency in enumerate(("USD", "EUR", "GBP"), start=1)
 }
+# Our account for the American rail: it is answered in Nacha files and BAI2. Its number is our company id there.
+ACH_COMPANY = "0000009004"
+ACH_ODFI = "999999992"
 # mock-bank holds this account and has closed it: payments to it are refused with AC04.
 CLOSED_ACCOUNT = "NL84MOCK0000000003"
 MONDAY = datetime(2026, 11, 23, 9, 0)  # noqa: DTZ001 # mock-bank's clock is given in its own local time
@@ -40,13 +43,33 @@ class Counterparty:
                 {"name": "Aurum Bank", "iban": iban, "bic": "MOCKNL2A", "currency": currency, "balance": 10**10},
             )
 
+        accounts.create(
+            self._state.conn,
+            "AURUM-ACH",
+            {
+                "name": "Aurum Bank",
+                "iban": str(IBAN.from_bban("NL", f"MOCK{ACH_COMPANY}")),
+                "bic": "MOCKNL2A",
+                "currency": "USD",
+                "balance": 10**10,
+                "format": "nacha",
+                "account_number": ACH_COMPANY,
+            },
+        )
+
     def answer(self) -> int:
         """Reads the orders that wait and writes its answers. Returns how many orders there were."""
         return len(self._state.dropbox.scan())
 
     def behave(self, currency: str, behaviour: str, **parameters: Any) -> None:
-        """From now on treats what we order in `currency` so (`silent`, `return-later` …)."""
+        """From now on treats what we order in `currency` (or by the ACH) so (`silent`, `return-later` …)."""
         accounts.update(self._state.conn, f"AURUM-{currency}", {"behaviour": behaviour, "parameters": parameters})
+
+    @property
+    def today(self) -> date:
+        """The bank's own day."""
+        today: date = self._state.clock.today()
+        return today
 
     def until(self, day: date) -> None:
         """Lets bank days pass, with what they bring."""

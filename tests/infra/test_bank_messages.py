@@ -90,6 +90,7 @@ class TestPain001:
         assert payment.currency == variant.currency
         assert payment.end_to_end_id == variant.end_to_end_id
         assert payment.creditor_account == variant.creditor.account
+        assert variant.creditor_agent is not None
         assert payment.creditor_bic == variant.creditor_agent.bic
         assert payment.creditor_clearing_id == variant.creditor_agent.clearing_member_id
         assert payment_file.batches[0].debtor_account == variant.nostro_account

@@ -23,7 +23,7 @@ from infra.outbox import Dispatcher
 from infra.settings import BankHours, Settings
 from models.wires import WireState
 from tests.factories import wires as make
-from tests.factories.counterparty import NOSTRO, Counterparty
+from tests.factories.counterparty import ACH_COMPANY, ACH_ODFI, NOSTRO, Counterparty
 from tests.temporal_server import temporal_server as running_temporal
 
 PATIENCE_SECONDS = 30
@@ -129,6 +129,8 @@ def desk_settings(folder: Path, bank: Counterparty, **changes: Any) -> Settings:
         audit_anchor_file=folder / "heads.jsonl",
         store_dir=folder / "store",
         nostro_accounts=NOSTRO,
+        ach_odfi=ACH_ODFI,
+        ach_company_id=ACH_COMPANY,
         task_queue=f"test-{uuid4()}",
         **{"bank_hours": BankHours.ALWAYS, **changes},
     )
@@ -177,9 +179,9 @@ async def desk(
     worker_engine: AsyncEngine,
     tmp_path: Path,
 ) -> AsyncIterator[Desk]:
-    """A wire desk at work."""
+    """A wire desk at work. A module says in `DESK_SETTINGS` what is to be different."""
     bank = Counterparty(tmp_path / "bank")
-    settings = desk_settings(tmp_path, bank)
+    settings = desk_settings(tmp_path, bank, **getattr(request.module, "DESK_SETTINGS", {}))
     parts = worker.assemble(settings, worker_engine)
 
     async def connected() -> Client:

@@ -12,7 +12,7 @@ from tests.workflows.conftest import Desk
 
 async def unheard(desk: Desk, wire_id: UUID, *names: str) -> None:
     """Runs steps of a wire that its process never hears of."""
-    steps: dict[str, Callable[[WireStep], Awaitable[Any]]] = {step.__name__: step for step in desk.parts.activities}
+    steps: dict[str, Callable[[WireStep], Awaitable[Any]]] = {step.__qualname__: step for step in desk.parts.activities}
     for name in names:
         await steps[name](WireStep(wire_id=wire_id, at=datetime.now(UTC)))
 
@@ -21,7 +21,7 @@ async def test_a_wire_that_was_released_unheard_is_sent(desk: Desk) -> None:
     wire_id = await desk.order()
     await desk.reaches(wire_id, "awaiting_approval")
     await make.approved(desk.api_engine, desk.people, wire_id)
-    await unheard(desk, wire_id, "review", "release")
+    await unheard(desk, wire_id, "ApprovalSteps.review", "PaymentSteps.release")
     await desk.dispatch()
     await desk.sent(wire_id)
     await desk.hear_bank()
@@ -31,7 +31,7 @@ async def test_a_wire_that_was_released_unheard_is_sent(desk: Desk) -> None:
 
 async def test_a_wire_that_was_checked_unheard_goes_to_the_officers(desk: Desk) -> None:
     wire = await make.ordered(desk.api_engine, desk.people)
-    await unheard(desk, wire.id, "screen", "route")
+    await unheard(desk, wire.id, "ApprovalSteps.screen", "ApprovalSteps.route")
     await desk.dispatch()
     await desk.approve(wire.id)
     await desk.sent(wire.id)
@@ -44,7 +44,7 @@ async def test_a_wire_that_was_settled_unheard_is_told_of(desk: Desk) -> None:
     await desk.sent(wire_id)
     desk.bank.answer()
     await desk.parts.inbox.read_waiting()
-    await unheard(desk, wire_id, "apply_answers", "conclude")
+    await unheard(desk, wire_id, "SettlementSteps.apply_answers", "ApprovalSteps.conclude")
     await desk.dispatch()
     assert (await desk.process(wire_id).result()).status == "completed"
     assert await desk.count(f"notifications WHERE user_id = '{desk.people.customer}'") == 1

@@ -50,6 +50,7 @@ $$;
 -- opening funds by their key and the bank's opening account; everything else by a line of the audit log that names the
 -- entry, or by a process of the outbox whose id the key begins with. It cannot prove that whoever asked was allowed to:
 -- that is the audit log's matter, whose rows are sealed.
+-- As it stands now: 0011_04_process_proof.sql.
 CREATE FUNCTION ledger_process_proof(settled_before timestamptz)
     RETURNS TABLE (rule text, subject text, expected bigint, found bigint)
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, app, pg_temp AS $$

@@ -1,5 +1,6 @@
 -- What its owner may do to the state of an account. Outcomes: frozen, closed, unchanged, not_found, wrong_state, or of a
 -- closing what is in its way: balance, holds, processes.
+-- As it stands now: 0011_04_process_proof.sql.
 CREATE FUNCTION account_set_status(wanted_account uuid, wanted_status text) RETURNS text[]
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, app, pg_temp AS $$
 DECLARE

@@ -112,9 +112,14 @@ CREATE FUNCTION app.guard_payment() RETURNS trigger
 DECLARE
     allowed   text;
     -- What a payment may change after its order; everything else is what was ordered.
-    changing  constant text[] := ARRAY['status', 'transaction_id', 'try_until', 'next_try_at', 'value_date', 'trace_number',
+    changing  text[] := ARRAY['status', 'transaction_id', 'try_until', 'next_try_at', 'value_date', 'trace_number',
                                        'list_version', 'reason_code', 'reason_text', 'updated_at', 'ended_at'];
+    -- What the bank of the recipient may correct in one that waits for its day (a notification of change).
+    recipient constant text[] := ARRAY['recipient_account_number', 'recipient_routing_number', 'recipient_account_type'];
 BEGIN
+    IF OLD.status = 'scheduled' AND session_user <> 'aurum_api' THEN
+        changing := changing || recipient;
+    END IF;
     IF to_jsonb(NEW) - changing <> to_jsonb(OLD) - changing THEN
         RAISE EXCEPTION 'what payment % orders cannot be changed', OLD.id USING ERRCODE = 'AU110';
     END IF;
@@ -201,7 +206,8 @@ GRANT INSERT ON payments, payment_events, standing_orders TO aurum_api;
 GRANT INSERT ON payments, payment_events TO aurum_worker;
 GRANT UPDATE (status, reason_code, updated_at, ended_at) ON payments TO aurum_api;
 GRANT UPDATE (status, transaction_id, try_until, next_try_at, value_date, trace_number, list_version, reason_code, reason_text,
-              updated_at, ended_at) ON payments TO aurum_worker;
+              updated_at, ended_at, recipient_account_number, recipient_routing_number, recipient_account_type)
+    ON payments TO aurum_worker;
 GRANT UPDATE (status, updated_at) ON standing_orders TO aurum_api;
 GRANT UPDATE (status, issued, recipient_account_number, recipient_routing_number, recipient_account_type, updated_at)
     ON standing_orders TO aurum_worker;

@@ -3,6 +3,7 @@
 from infra.providers.bank.answers import read_answers
 from infra.providers.bank.camt056 import build_camt056
 from infra.providers.bank.channel import BankChannel, FolderChannel
+from infra.providers.bank.nacha import build_nacha
 from infra.providers.bank.pacs008 import build_pacs008
 from infra.providers.bank.pain001 import build_pain001
 from models.bank import UnreadableMessage, UnwritableMessage
@@ -13,6 +14,7 @@ __all__ = [
     "UnreadableMessage",
     "UnwritableMessage",
     "build_camt056",
+    "build_nacha",
     "build_pacs008",
     "build_pain001",
     "read_answers",

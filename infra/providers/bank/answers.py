@@ -4,7 +4,10 @@ from collections.abc import Callable
 from typing import Final
 
 from infra.providers.bank.account_reports import read_notification, read_statement
+from infra.providers.bank.bai2_statements import read_bai2
 from infra.providers.bank.investigations import read_resolution
+from infra.providers.bank.nacha_acknowledgements import read_acknowledgement
+from infra.providers.bank.nacha_returns import read_nacha
 from infra.providers.bank.received import Part, document_in
 from infra.providers.bank.returns import read_return
 from infra.providers.bank.status_reports import read_customer_report, read_interbank_report
@@ -21,6 +24,13 @@ READERS: Final[dict[str, tuple[frozenset[str], Callable[[str, Part], ParsedMessa
     "camt.054.001": (frozenset({"02", "04", "06", "08", "10", "12"}), read_notification),
 }
 
+# What is no XML, by how it begins.
+TEXT_READERS: Final[dict[bytes, Callable[[bytes], ParsedMessage]]] = {
+    b"ACKNOWLEDGEMENT ": read_acknowledgement,
+    b"101": read_nacha,
+    b"01,": read_bai2,
+}
+
 
 def read_answers(content: bytes, *, strict: bool = False) -> ParsedMessage:
     """What a file from the bank says. The file is not trusted; see `received`.
@@ -31,6 +41,9 @@ def read_answers(content: bytes, *, strict: bool = False) -> ParsedMessage:
 
     Raises `UnreadableMessage` with a sentence for a person: what the file is, or what is missing in it.
     """
+    for beginning, read_text in TEXT_READERS.items():
+        if content.startswith(beginning):
+            return read_text(content)
     message_type, document = document_in(content)
     family, _, version = message_type.rpartition(".")
     versions, read = READERS.get(family, (frozenset(), None))

@@ -16,7 +16,7 @@ from infra.providers.bank.charset import always_in_x_set, in_x_set
 from infra.providers.bank.elements import child
 from infra.providers.bank.header import enveloped
 from infra.providers.bank.validate import validated
-from models.bank import Charges, PaymentInstruction
+from models.bank import Charges, PaymentInstruction, UnwritableMessage
 
 MESSAGE_TYPE: Final = "pacs.008.001.08"
 
@@ -97,6 +97,8 @@ def _charges(transaction: etree._Element, instruction: PaymentInstruction) -> No
 def _creditor_agent(transaction: etree._Element, instruction: PaymentInstruction) -> None:
     """By BIC, and then without name and address; or by clearing number, with both or with neither (CBPR+)."""
     bank = instruction.creditor_agent
+    if bank is None:
+        raise UnwritableMessage("a payment whose bank only the IBAN names is written as pain.001")
     institution = child(child(transaction, "CdtrAgt"), "FinInstnId")
     if bank.bic is not None:
         child(institution, "BICFI", bank.bic)

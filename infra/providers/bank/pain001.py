@@ -2,8 +2,9 @@
 
 The debtor is our bank with its nostro account, which the correspondent debits and decides by; the customer
 who pays is the ultimate debtor, whose address and account travel along (31 CFR 1010.410(f), Regulation (EU)
-2023/1113). One file holds one batch, and one batch one payment, so that a rejected file never takes another
-payment with it.
+2023/1113). A SEPA credit transfer differs in its service level (SEPA), its charges (SLEV) and in that the
+IBAN alone may name the bank of the creditor (EPC132-08). One file holds one batch, and one batch one payment,
+so that a rejected file never takes another payment with it.
 """
 
 from lxml import etree
@@ -12,7 +13,7 @@ from infra.providers.bank import elements
 from infra.providers.bank.charset import always_in_x_set, in_x_set
 from infra.providers.bank.elements import child
 from infra.providers.bank.validate import validated
-from models.bank import PaymentInstruction
+from models.bank import PaymentInstruction, Scheme
 
 MESSAGE_TYPE = "pain.001.001.09"
 
@@ -51,13 +52,14 @@ def _payment_information(initiation: etree._Element, instruction: PaymentInstruc
     child(batch, "BtchBookg", "false")
     child(batch, "NbOfTxs", "1")
     child(batch, "CtrlSum", elements.decimals(instruction.amount_minor, instruction.currency))
-    # A wire, not a bulk credit transfer: the correspondent is to use its urgent rail.
-    child(child(child(batch, "PmtTpInf"), "SvcLvl"), "Cd", "URGP")
+    sepa = instruction.scheme is Scheme.SEPA
+    # A wire is no bulk credit transfer: the correspondent is to use its urgent rail.
+    child(child(child(batch, "PmtTpInf"), "SvcLvl"), "Cd", "SEPA" if sepa else "URGP")
     child(child(batch, "ReqdExctnDt"), "Dt", instruction.execution_date.isoformat())
     _our_bank(batch, "Dbtr", instruction)
     elements.account(batch, "DbtrAcct", instruction.nostro_account, instruction.currency)
     elements.agent_by_bic(batch, "DbtrAgt", instruction.correspondent_bic)
-    child(batch, "ChrgBr", elements.CHARGE_BEARER[instruction.charges])
+    child(batch, "ChrgBr", "SLEV" if sepa else elements.CHARGE_BEARER[instruction.charges])
     _transaction(batch, instruction)
 
 
@@ -91,6 +93,8 @@ def _ultimate_debtor(transaction: etree._Element, instruction: PaymentInstructio
 
 def _creditor_agent(transaction: etree._Element, instruction: PaymentInstruction) -> None:
     bank = instruction.creditor_agent
+    if bank is None:
+        return
     institution = child(child(transaction, "CdtrAgt"), "FinInstnId")
     if bank.bic is not None:
         child(institution, "BICFI", bank.bic)

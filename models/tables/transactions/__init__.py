@@ -2,7 +2,16 @@
 people look back at it (`lists`, `insights`)."""
 
 from models.tables.transactions.insights import Moved, largest, moved
-from models.tables.transactions.lists import Found, by_ids, categories_of, legs_of, newest, reversed_among, search
+from models.tables.transactions.lists import (
+    Found,
+    by_ids,
+    categories_of,
+    find_any,
+    legs_of,
+    newest,
+    reversed_among,
+    search,
+)
 from models.tables.transactions.reversals import reverse
 from models.tables.transactions.rows import Transaction, find
 from models.tables.transactions.transfers import quote, transfer
@@ -14,6 +23,7 @@ __all__ = [
     "by_ids",
     "categories_of",
     "find",
+    "find_any",
     "largest",
     "legs_of",
     "moved",

@@ -1,10 +1,13 @@
 """Lists of transactions, newest first, at the same cost for an account with a million of them as for a new one.
 
 The postings of an account are numbered (`account_version`), and its unique key gives them newest first. A transfer
-between two accounts of one list is in it once, by the leg that pays.
+between two accounts of one list is in it once, by the leg that pays. The journal has booked entries only, so payments
+that wait, failed or were cancelled come from the view `unbooked_payments`, whose rows have the journal's columns, by an
+index of their own; once one is settled, its entry has the same id.
 """
 
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any, Final
 from uuid import UUID
 
@@ -13,7 +16,7 @@ from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from models.errors import Malformed
+from models.errors import Malformed, NotFound
 from models.tables.transactions.rows import Transaction
 from models.transactions import Selection
 
@@ -28,11 +31,33 @@ _LEGS: Final = """
             AND (p.amount_minor < 0 OR t.from_account_id IS NULL OR t.from_account_id <> ALL (:accounts))
         ORDER BY p.account_version DESC LIMIT :most) p
 """
+_UNBOOKED: Final = """
+    SELECT t.id AS transaction_id, t.created_at FROM unnest(CAST(:accounts AS uuid[])) a(id)
+    CROSS JOIN LATERAL (
+        SELECT t.id, t.created_at FROM unbooked_payments t WHERE t.from_account_id = a.id {conditions}
+        ORDER BY t.created_at DESC, t.id DESC LIMIT :most) t
+"""
 _ALL: Final = """
     SELECT t.id AS transaction_id, t.created_at FROM transactions t WHERE true {conditions}
     ORDER BY t.id DESC LIMIT :most
 """
+_ALL_UNBOOKED: Final = """
+    SELECT t.id, t.created_at FROM unbooked_payments t WHERE true {conditions} ORDER BY t.id DESC LIMIT :most
+"""
 _REVERSED: Final = "EXISTS (SELECT FROM transactions r WHERE r.reversal_of = t.id)"
+
+
+# The words of `transaction_search` (0009_02), in the newest payments that are not booked.
+_WAITING: Final = text("""
+    WITH asked AS (SELECT websearch_to_tsquery('simple', :wanted) AS words)
+    SELECT t.id FROM asked CROSS JOIN LATERAL (
+        SELECT * FROM unbooked_payments p WHERE p.from_account_id = ANY (CAST(:accounts AS uuid[]))
+        ORDER BY p.created_at DESC LIMIT :most) t
+    WHERE numnode(asked.words) > 0
+        AND app.transaction_words(t.id, t.transaction_type, t.description, t.category, t.metadata, t.from_account_id,
+                                  t.to_account_id)
+            @@ CASE WHEN asked.words::text ~ '''$' THEN (asked.words::text || ':*')::tsquery ELSE asked.words END
+""")
 
 
 class Found(BaseModel):
@@ -62,15 +87,15 @@ async def newest(
     if accounts is not None and not accounts:
         return Found(transactions=[], total=0, at_least=False, more=False)
     values: dict[str, Any] = {"accounts": list(accounts or [])}
-    conditions = _conditions(chosen, values, by_account=accounts is not None)
-    source = _LEGS if accounts is not None else _ALL
-    counting = f"SELECT count(*) FROM (SELECT FROM ({source.format(conditions=conditions)}) s LIMIT :most) c"  # noqa: S608 - ours
+    source = _source(chosen, values, by_account=accounts is not None)
+    counting = f"SELECT count(*) FROM (SELECT FROM ({source}) s LIMIT :most) c"  # noqa: S608 - ours
     counted = int((await session.execute(text(counting), values | {"most": COUNTED + 1})).scalar_one())
     if cursor is not None:
-        conditions += await _after(session, accounts, cursor, values)
+        await _look_up(session, accounts, cursor, values)
+        source = _source(chosen, values, by_account=accounts is not None, after=True)
     order = "created_at DESC, transaction_id DESC" if accounts is not None else "transaction_id DESC"
     part = text(
-        f"SELECT s.transaction_id FROM ({source.format(conditions=conditions)}) s"  # noqa: S608 - our own conditions
+        f"SELECT s.transaction_id FROM ({source}) s"  # noqa: S608 - our own conditions
         f" ORDER BY {order} LIMIT :limit OFFSET :offset"
     )
     wanted = {"most": offset + limit + 1, "limit": limit + 1, "offset": offset}
@@ -84,10 +109,28 @@ async def newest(
 
 
 async def by_ids(session: AsyncSession, ids: Sequence[UUID]) -> list[Transaction]:
-    """Those transactions in that order, with the status of those that were reversed since."""
+    """Those transactions in that order, booked or not; whether one was reversed since is `reversed_among`'s to say."""
     found = await session.execute(select(Transaction).where(col(Transaction.id).in_(ids)))
     known = {transaction.id: transaction for transaction in found.scalars()}
+    missing = [transaction_id for transaction_id in ids if transaction_id not in known]
+    if missing:
+        unbooked = await session.execute(
+            text("SELECT * FROM unbooked_payments WHERE id = ANY (CAST(:ids AS uuid[]))"), {"ids": missing}
+        )
+        for row in unbooked.mappings():
+            facts = dict(row)
+            known[row["id"]] = Transaction(
+                **facts, metadata_=facts.pop("metadata"), idempotency_key="", content_hash=b""
+            )
     return [known[transaction_id] for transaction_id in ids if transaction_id in known]
+
+
+async def find_any(session: AsyncSession, transaction_id: UUID) -> Transaction:
+    """That transaction, booked or not. Raises `NotFound`, for one that the session's person may not see too."""
+    found = await by_ids(session, [transaction_id])
+    if not found:
+        raise NotFound("There is no such transaction")
+    return found[0]
 
 
 async def reversed_among(session: AsyncSession, ids: Sequence[UUID]) -> set[UUID]:
@@ -98,27 +141,44 @@ async def reversed_among(session: AsyncSession, ids: Sequence[UUID]) -> set[UUID
     return {reversed_id for reversed_id in found.scalars() if reversed_id is not None}
 
 
-async def _after(session: AsyncSession, accounts: Sequence[UUID] | None, cursor: UUID, values: dict[str, Any]) -> str:
+async def _look_up(
+    session: AsyncSession, accounts: Sequence[UUID] | None, cursor: UUID, values: dict[str, Any]
+) -> None:
+    """Where the list is to go on: the moment of the cursor into `values`."""
     values["cursor"] = cursor
     if accounts is None:
-        return " AND t.id < :cursor"
+        return
     seen = await session.execute(
         text(
-            "SELECT created_at FROM postings WHERE transaction_id = :cursor AND account_id = ANY (:accounts)"
-            " ORDER BY amount_minor LIMIT 1"
+            "(SELECT created_at FROM postings WHERE transaction_id = :cursor AND account_id = ANY (:accounts)"
+            " ORDER BY amount_minor LIMIT 1) UNION ALL"
+            " SELECT created_at FROM unbooked_payments WHERE id = :cursor AND from_account_id = ANY (:accounts)"
         ),
         values,
     )
     values["cursor_at"] = seen.scalar_one_or_none()
     if values["cursor_at"] is None:
         raise Malformed("The cursor is not of this list")
-    return (
-        " AND p.account_version <= app.version_at(a.id, :cursor_at)"
-        " AND (p.created_at, p.transaction_id) < (:cursor_at, :cursor)"
-    )
 
 
-def _conditions(chosen: Selection, values: dict[str, Any], *, by_account: bool) -> str:
+def _source(chosen: Selection, values: dict[str, Any], *, by_account: bool, after: bool = False) -> str:
+    """What is booked and what is not, as SQL of ours; with `after`, what comes after the cursor."""
+    booked = _conditions(chosen, values, by_account=by_account)
+    unbooked = _conditions(chosen, values, by_account=False, booked=False)
+    if after and by_account:
+        booked += (
+            " AND p.account_version <= app.version_at(a.id, :cursor_at)"
+            " AND (p.created_at, p.transaction_id) < (:cursor_at, :cursor)"
+        )
+        unbooked += " AND (t.created_at, t.id) < (:cursor_at, :cursor)"
+    elif after:
+        booked += " AND t.id < :cursor"
+        unbooked += " AND t.id < :cursor"
+    one, other = (_LEGS, _UNBOOKED) if by_account else (_ALL, _ALL_UNBOOKED)
+    return f"({one.format(conditions=booked)}) UNION ALL ({other.format(conditions=unbooked)})"
+
+
+def _conditions(chosen: Selection, values: dict[str, Any], *, by_account: bool, booked: bool = True) -> str:
     """The conditions on `t` (and `p`) as SQL of ours, their values into `values`."""
     parts: list[str] = []
 
@@ -129,9 +189,8 @@ def _conditions(chosen: Selection, values: dict[str, Any], *, by_account: bool) 
     if chosen.types:
         also("t.transaction_type = ANY (:types)", types=list(chosen.types))
     if chosen.statuses:
-        also(
-            f"CASE WHEN {_REVERSED} THEN 'reversed' ELSE t.status END = ANY (:statuses)", statuses=list(chosen.statuses)
-        )
+        status = f"CASE WHEN {_REVERSED} THEN 'reversed' ELSE t.status END" if booked else "t.status"
+        also(f"{status} = ANY (:statuses)", statuses=list(chosen.statuses))
     for moment, name, sign in ((chosen.since, "since", ">="), (chosen.until, "until", "<=")):
         if moment is not None and by_account:
             also(f"p.created_at {sign} :{name}", **{name: moment})
@@ -159,7 +218,9 @@ async def search(session: AsyncSession, accounts: Sequence[UUID], wanted: str, *
         text("SELECT id FROM transaction_search(:wanted, CAST(:accounts AS uuid[]), :most)"),
         {"wanted": wanted, "accounts": list(accounts), "most": offset + limit + 1},
     )
-    ids = [row.id for row in rows]
+    also = await session.execute(_WAITING, {"wanted": wanted, "accounts": list(accounts), "most": COUNTED})
+    found = {row.id for row in rows} | {row.id for row in also}
+    ids = sorted(found, key=attrgetter("int"), reverse=True)
     part = ids[offset : offset + limit]
     more = len(ids) > offset + limit
     return Found(

@@ -1,0 +1,161 @@
+"""From the money to the bank: the rail's window, screening, the order written exactly once."""
+
+import hashlib
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncSession
+from temporalio import activity
+
+from activities.payments.desk import PaymentDesk, failed, tell_staff
+from activities.payments.messages import ach_file, sepa_message
+from activities.payments.screening import require_fresh_lists, screened
+from infra.database import transaction
+from models.bank import UnwritableMessage
+from models.calendars import Hours
+from models.errors import Forbidden
+from models.payments import PaymentState, PaymentStatus, PaymentStep, Rail
+from models.screening import Verdict
+from models.tables import payments, sanctions
+from models.tables.payments import Payment
+from models.tables.users import may_send_money
+
+
+class ReleaseSteps:
+    """The steps that give a funded payment to the bank."""
+
+    def __init__(self, desk: PaymentDesk) -> None:
+        self._desk = desk
+
+    @activity.defn(name="payment.release")
+    async def release(self, step: PaymentStep) -> PaymentState:
+        """Writes the order to the bank and marks the payment released, in one transaction; the file leaves afterwards.
+
+        Outside the rail's hours answers when to look again. Screens first, and again when the lists have changed since:
+        a listed name or bank blocks the payment, which keeps its hold (decision 0006); a similar name is not for this
+        rail, since nobody looks at its payments, and fails it. So does an order that cannot be written, and a customer
+        who may not send money any more.
+        """
+        async with transaction(self._desk.engine) as session:
+            payment = await payments.locked(session, step.payment_id)
+            if payment.status != PaymentStatus.FUNDED:
+                return await payments.state(session, payment)
+            await self._screen(session, payment, step.at)
+            if payment.status != PaymentStatus.FUNDED:
+                return await payments.state(session, payment)
+            hours = await self._desk.rail_hours(session, payment.currency)
+            opening = hours.next_open(step.at)
+            if opening > step.at:
+                return await payments.state(session, payment, look_again_at=opening)
+            await require_fresh_lists(self._desk, session)
+            try:
+                await may_send_money(session, payment.user_id)
+            except Forbidden as refused:
+                await failed(session, payment, step.at, refused.code, refused.detail, step="released")
+                return await payments.state(session, payment)
+            await self._order(session, payment, step.at, hours)
+            return await payments.state(session, payment)
+
+    async def _screen(self, session: AsyncSession, payment: Payment, at: datetime) -> None:
+        """Raises `Unavailable` when no list is loaded: screening fails closed."""
+        if payment.list_version is not None and payment.list_version == await sanctions.version(session):
+            return
+        hits = await screened(self._desk, session, payment)
+        await session.flush()
+        if any(hit.verdict is Verdict.EXACT for hit in hits):
+            payment.status, payment.reason_code = PaymentStatus.BLOCKED, "sanctions_hit"
+            payment.ended_at = at
+            await session.flush()
+            await payments.tell(session, payment, "blocked", step="blocked")
+            await tell_staff(
+                session,
+                payment,
+                permission="admin:compliance",
+                event="blocked",
+                subject="A payment is blocked by a sanctions hit",
+            )
+        elif hits:
+            reason = "it cannot be sent by this rail; you can order it as a wire"
+            await failed(session, payment, at, "not_on_this_rail", reason, step="screened")
+
+    async def _order(self, session: AsyncSession, payment: Payment, at: datetime, hours: Hours) -> None:
+        payment.value_date = _value_date(Rail(payment.rail), hours, at)
+        write = sepa_message if payment.rail == Rail.SEPA else ach_file
+        try:
+            order = await write(session, self._desk, payment, at.astimezone(UTC).replace(microsecond=0))
+        except (UnwritableMessage, ValueError) as error:
+            await failed(session, payment, at, "unwritable_message", str(error), step="released")
+            return
+        await session.execute(
+            text(
+                "INSERT INTO bank_messages (payment_id, direction, message_type, message_id, file_name, sha256,"
+                " content, status) VALUES (:payment_id, 'outbound', :type, :message_id, :file_name, :sha256, :content,"
+                " 'prepared')"
+            ),
+            {
+                "payment_id": payment.id,
+                "type": order.message_type,
+                "message_id": order.message_id,
+                "file_name": order.file_name,
+                "sha256": hashlib.sha256(order.content).digest(),
+                "content": order.content,
+            },
+        )
+        payment.status = PaymentStatus.RELEASED
+        await session.flush()
+        await payments.tell(
+            session,
+            payment,
+            "released",
+            step="released",
+            data={"message_id": order.message_id, "type": order.message_type, "value_date": payment.value_date},
+        )
+
+    @activity.defn(name="payment.send")
+    async def send(self, step: PaymentStep) -> PaymentState:
+        """Puts the order into the bank's folder, exactly once: prepared → staged → sent (decision 0005), as a wire's.
+
+        Safe to repeat after a crash anywhere in it.
+        """
+        async with transaction(self._desk.engine) as session:
+            message = await self._locked_order(session, step)
+            if message.status == "prepared":
+                await self._desk.channel.stage(message.file_name, bytes(message.content))
+                await self._mark(session, message.id, "staged")
+        async with transaction(self._desk.engine) as session:
+            message = await self._locked_order(session, step)
+            payment = await payments.find(session, step.payment_id)
+            assert payment is not None
+            if message.status == "staged":
+                await self._desk.channel.publish(message.file_name)
+                await self._mark(session, message.id, "sent")
+                await payments.tell(session, payment, "sent", step="sent", data={"file": message.file_name})
+            return await payments.state(
+                session, payment, look_again_at=await self._desk.bank_is_late_at(session, payment, step.at)
+            )
+
+    async def _locked_order(self, session: AsyncSession, step: PaymentStep) -> Row[Any]:
+        rows = await session.execute(
+            text(
+                "SELECT id, file_name, content, status FROM bank_messages"
+                " WHERE payment_id = :payment_id AND direction = 'outbound' FOR UPDATE"
+            ),
+            {"payment_id": step.payment_id},
+        )
+        return rows.one()
+
+    async def _mark(self, session: AsyncSession, message_id: UUID, status: str) -> None:
+        await session.execute(
+            text("UPDATE bank_messages SET status = :status, updated_at = clock_timestamp() WHERE id = :id"),
+            {"id": message_id, "status": status},
+        )
+
+
+def _value_date(rail: Rail, hours: Hours, at: datetime) -> date:
+    """The day a payment counts that leaves at `at`: the same day in SEPA, the next banking day in the ACH."""
+    today = hours.business_day(at)
+    if rail is Rail.SEPA:
+        return today
+    return hours.business_day(hours.opening(today + timedelta(days=1)))

@@ -1,0 +1,215 @@
+"""The life of a payment by a local rail, and of the standing order that repeats it."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from temporalio import workflow
+from temporalio.common import SearchAttributeKey
+
+from activities.payments import FundingSteps, ReleaseSteps, SettlementSteps, StandingOrderSteps
+from models.payments import (
+    PaymentStart,
+    PaymentState,
+    PaymentStatus,
+    PaymentStep,
+    StandingOrderStart,
+    StandingOrderState,
+    StandingOrderStep,
+    case_file,
+    standing_case_file,
+)
+from models.search_attributes import AMOUNT_MINOR, CASE_STATUS, CUSTOMER_REF
+from workflows.policies import DATABASE, DATABASE_SECONDS, PROVIDER, PROVIDER_SECONDS
+
+_STATUS: Final = SearchAttributeKey.for_keyword(CASE_STATUS)
+_CUSTOMER: Final = SearchAttributeKey.for_keyword(CUSTOMER_REF)
+_AMOUNT: Final = SearchAttributeKey.for_int(AMOUNT_MINOR)
+# A date of a standing order takes about ten events of history; it begins anew long before that is slow to replay.
+_DATES_A_RUN: Final = 100
+
+_Step = Callable[[Any, PaymentStep], Any]
+
+
+@workflow.defn(name="payment")
+class PaymentWorkflow:
+    """One payment. Its rows say where it stands; this says what happens next, and when.
+
+    People and the bank change rows and wake it (`wake` carries no content). After each wake, timer or step it reads the
+    state that the step answered with and goes on from there, so a wake that is early, doubled or lost changes nothing.
+    """
+
+    @workflow.init
+    def __init__(self, start: PaymentStart) -> None:
+        self._start = start
+        self._wakes = 0
+        self._seen = 0
+        self._sent = False
+        self._silent_since: datetime | None = None
+
+    @workflow.signal(name="wake")
+    def wake(self) -> None:
+        """Something about this payment has changed: look at the rows."""
+        self._wakes += 1
+
+    @workflow.run
+    async def run(self, start: PaymentStart) -> PaymentState:
+        workflow.upsert_search_attributes(
+            [_CUSTOMER.value_set(start.customer_ref), _AMOUNT.value_set(start.amount_minor)]
+        )
+        state = await self._do(FundingSteps.fund, "Set the money aside on its day")
+        while not state.ended:
+            state = await self._advance(state)
+        return await self._do(FundingSteps.conclude, f"Tell the customer: {state.status}")
+
+    async def _advance(self, state: PaymentState) -> PaymentState:
+        """The one thing to do next for a payment that stands where `state` says."""
+        match state.status:
+            case PaymentStatus.SCHEDULED:
+                await self._until(state.look_again_at, "Its money is looked for" if state.try_until else "Its day")
+                return await self._do(FundingSteps.fund, "Set the money aside on its day")
+            case PaymentStatus.FUNDED:
+                if state.look_again_at is not None and state.look_again_at > workflow.now():
+                    await self._until(state.look_again_at, "The rail opens")
+                return await self._do(ReleaseSteps.release, "Screen, and release while the rail is open")
+            case PaymentStatus.RELEASED if not self._sent:
+                # Not only after `release` has answered: a worker that died between the release and its answer is
+                # followed by one whose earlier step finds the payment released.
+                return await self._send()
+            case _:
+                if await self._until(state.look_again_at, "From here on the bank is late"):
+                    return await self._do(SettlementSteps.apply_answers, "Apply the bank's answers")
+                self._silent_since = workflow.now()
+                return await self._do(SettlementSteps.note_silence, "Tell operations that the bank is silent")
+
+    async def _send(self) -> PaymentState:
+        self._seen = self._wakes
+        state = await workflow.execute_activity_method(
+            ReleaseSteps.send,
+            self._step(),
+            start_to_close_timeout=PROVIDER_SECONDS,
+            retry_policy=PROVIDER,
+            summary="Put the order into the bank's folder",
+        )
+        self._sent = True
+        self._show(state)
+        return state
+
+    async def _until(self, moment: datetime | None, summary: str) -> bool:
+        """Waits for a wake or for `moment`. True if it was a wake; one that came since the last look counts."""
+        timeout = None if moment is None else max(moment - workflow.now(), timedelta(0))
+        try:
+            await workflow.wait_condition(
+                lambda: self._wakes > self._seen, timeout=timeout, timeout_summary=summary or None
+            )
+        except TimeoutError:
+            return False
+        return True
+
+    async def _do(self, step: _Step, summary: str) -> PaymentState:
+        # What was signalled before the step runs is seen by it; what comes while it runs is looked at after it.
+        self._seen = self._wakes
+        state: PaymentState = await workflow.execute_local_activity_method(
+            step,
+            self._step(),
+            start_to_close_timeout=DATABASE_SECONDS,
+            retry_policy=DATABASE,
+            summary=summary,
+        )
+        self._show(state)
+        return state
+
+    def _step(self) -> PaymentStep:
+        return PaymentStep(payment_id=self._start.payment_id, at=workflow.now())
+
+    def _show(self, state: PaymentState) -> None:
+        workflow.set_current_details(case_file(state, self._silent_since))
+        if workflow.info().typed_search_attributes.get(_STATUS) != state.status:
+            workflow.upsert_search_attributes([_STATUS.value_set(state.status)])
+
+
+@workflow.defn(name="payment-late-answer")
+class PaymentLateAnswerWorkflow:
+    """One message of the bank about a payment whose own process has ended: money that comes back days later, mostly."""
+
+    @workflow.signal(name="wake")
+    def wake(self) -> None:
+        """Nothing waits here; the outbox starts and wakes every process alike."""
+
+    @workflow.run
+    async def run(self, start: PaymentStart) -> PaymentState:
+        state = await self._do(SettlementSteps.apply_answers, start, "Apply what the bank says after the end")
+        if state.status is PaymentStatus.RETURNED:
+            state = await self._do(FundingSteps.conclude, start, "Tell the customer")
+        return state
+
+    async def _do(self, step: _Step, start: PaymentStart, summary: str) -> PaymentState:
+        state: PaymentState = await workflow.execute_local_activity_method(
+            step,
+            PaymentStep(payment_id=start.payment_id, at=workflow.now()),
+            start_to_close_timeout=DATABASE_SECONDS,
+            retry_policy=DATABASE,
+            summary=summary,
+        )
+        workflow.set_current_details(case_file(state))
+        return state
+
+
+@workflow.defn(name="standing-order")
+class StandingOrderWorkflow:
+    """One standing order. On the day of each payment it makes the next one, which has a process of its own.
+
+    Over years it goes through many dates, so it continues as a new run, with nothing to hand on but its id: where it
+    stands is in its row.
+    """
+
+    @workflow.init
+    def __init__(self, start: StandingOrderStart) -> None:
+        self._start = start
+        self._wakes = 0
+        self._seen = 0
+
+    @workflow.signal(name="wake")
+    def wake(self) -> None:
+        """Something about this order has changed: look at the rows."""
+        self._wakes += 1
+
+    @workflow.run
+    async def run(self, start: StandingOrderStart) -> StandingOrderState:
+        workflow.upsert_search_attributes(
+            [_CUSTOMER.value_set(start.customer_ref), _AMOUNT.value_set(start.amount_minor)]
+        )
+        looks = 0
+        while True:
+            state = await self._look()
+            if state.ended:
+                return state
+            looks += 1
+            if looks >= _DATES_A_RUN or workflow.info().is_continue_as_new_suggested():
+                # A wake that was not looked at yet is no loss: the next run begins with a look.
+                workflow.continue_as_new(start)
+            await self._wait(state)
+
+    async def _wait(self, state: StandingOrderState) -> None:
+        assert state.look_again_at is not None
+        timeout = max(state.look_again_at - workflow.now(), timedelta(0))
+        try:
+            await workflow.wait_condition(
+                lambda: self._wakes > self._seen, timeout=timeout, timeout_summary="Day of its next payment"
+            )
+        except TimeoutError:
+            return
+
+    async def _look(self) -> StandingOrderState:
+        self._seen = self._wakes
+        state: StandingOrderState = await workflow.execute_local_activity_method(
+            StandingOrderSteps.advance,
+            StandingOrderStep(standing_order_id=self._start.standing_order_id, at=workflow.now()),
+            start_to_close_timeout=DATABASE_SECONDS,
+            retry_policy=DATABASE,
+            summary="Make the payments that are due",
+        )
+        workflow.set_current_details(standing_case_file(state))
+        if workflow.info().typed_search_attributes.get(_STATUS) != state.status:
+            workflow.upsert_search_attributes([_STATUS.value_set(state.status)])
+        return state
