@@ -1,13 +1,16 @@
 """The process of a payment, with time skipped: each way it can go, and the books after it."""
 
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy import text
 
 from infra.database import transaction
 from models.errors import InsufficientFunds, WrongState
-from models.payments import PaymentStatus
+from models.payments import PaymentStatus, PaymentStep
 from tests.factories import payments as make
 from tests.factories import wires as people_make
 from tests.factories.bank_answers import answered_payment
@@ -256,3 +259,40 @@ async def test_who_may_not_send_money_any_more_does_not(desk: Desk) -> None:
     outcome = await process(desk, payment_id).result()
     assert (outcome.status, outcome.reason_code) == ("failed", "customer_frozen")
     await in_balance(desk)
+
+
+async def unheard(desk: Desk, payment_id: UUID, *names: str) -> None:
+    """Runs steps of a payment that its process never hears of, as when its worker dies before it can say so."""
+    steps: dict[str, Callable[[PaymentStep], Awaitable[Any]]] = {
+        f"{step.__module__}.{step.__name__}": step for step in desk.parts.activities
+    }
+    for name in names:
+        await steps[f"activities.payments.{name}"](PaymentStep(payment_id=payment_id, at=datetime.now(UTC)))
+
+
+@RAILS
+@pytest.mark.parametrize("done", [("release.release",), ("release.release", "release.send")])
+async def test_a_payment_that_was_released_unheard_leaves_once(
+    desk: Desk, currency: str, done: tuple[str, ...]
+) -> None:
+    payment = await make.ordered(desk.api_engine, desk.people, make.order_in(currency, desk.people))
+    await unheard(desk, payment.id, *done)
+    await desk.dispatch()
+    await sent(desk, payment.id)
+    await hear_bank_until(desk, days=2)
+    assert (await process(desk, payment.id).result()).status == "completed"
+    assert [order["status"] for order in desk.bank.orders()] == ["accepted"]
+    await in_balance(desk, f"payment/{payment.id}/settlement")
+
+
+async def test_a_payment_that_was_settled_unheard_is_told_of_once(desk: Desk) -> None:
+    payment_id = await pay(desk, make.sepa_order(desk.people))
+    await sent(desk, payment_id)
+    desk.bank.answer()
+    desk.bank.until(desk.bank.today + timedelta(days=2))
+    await desk.parts.inbox.read_waiting()
+    await unheard(desk, payment_id, "settlement.apply_answers", "funding.conclude")
+    await desk.dispatch()
+    assert (await process(desk, payment_id).result()).status == "completed"
+    assert await told(desk, desk.people.customer) == ["payment.completed"]
+    await in_balance(desk, f"payment/{payment_id}/settlement")
