@@ -35,6 +35,8 @@ class PaymentMoney(BaseModel):
     recipient_name: str
     recipient_account_number: str
     end_to_end_id: str
+    standing_order_id: UUID | None = None
+    number: int | None = None
 
     @property
     def debited_minor(self) -> int:
@@ -42,13 +44,17 @@ class PaymentMoney(BaseModel):
         return self.amount_minor + self.fee_minor
 
     @property
-    def facts(self) -> dict[str, str]:
-        """What a transaction says about where it went; the account number masked."""
+    def facts(self) -> dict[str, str | int]:
+        """What a transaction says about where it went, the account number masked, and which standing order made it."""
+        repeated: dict[str, str | int] = {}
+        if self.standing_order_id is not None and self.number is not None:
+            repeated = {"standing_order_id": str(self.standing_order_id), "number": self.number}
         return {
             "rail": self.rail.value,
             "recipient_name": self.recipient_name,
             "to_account_number": masked(self.recipient_account_number),
             "end_to_end_id": self.end_to_end_id,
+            **repeated,
         }
 
 

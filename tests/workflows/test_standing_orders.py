@@ -108,6 +108,8 @@ async def test_a_notification_of_change_mends_the_order_and_its_waiting_payment(
     await answered_payment(desk.engine, first, "booked", amount_minor=100_00, currency="USD")
     await process(desk, first).signal("wake")
     assert (await process(desk, first).result()).status == "completed"
+    booked = await desk.count(f"transactions WHERE id = '{first}' AND metadata ->> 'standing_order_id' = '{order_id}'")
+    assert booked == 1
     await desk.time.fast_forward(standing_process(desk, order_id), timedelta(days=9))
     await until(lambda: desk.count("payments"), lambda count: count == 2)
     await answered_payment(

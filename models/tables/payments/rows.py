@@ -79,6 +79,8 @@ class Payment(SQLModel, table=True):
             recipient_name=self.recipient_name,
             recipient_account_number=self.recipient_account_number,
             end_to_end_id=self.end_to_end_id,
+            standing_order_id=self.standing_order_id,
+            number=self.number,
         )
 
     @property
