@@ -25,11 +25,11 @@ from models.wires import WireState
 from tests.factories import wires as make
 from tests.factories.counterparty import ACH_COMPANY, ACH_ODFI, NOSTRO, Counterparty
 from tests.temporal_server import temporal_server as running_temporal
+from tests.workflows.paths import HISTORIES
 
 PATIENCE_SECONDS = 30
 # One notification is like another: its history is kept once.
 NOTICE = "test_an_approved_wire_is_sent_acknowledged_settled_and_told"
-HISTORIES = Path(__file__).parent / "histories"
 
 
 async def until(look: Callable[[], Awaitable[Any]], wanted: Callable[[Any], bool]) -> Any:

@@ -15,7 +15,7 @@ from temporalio.worker import Replayer
 
 import worker
 from infra.temporal import sandbox
-from tests.workflows.conftest import HISTORIES
+from tests.workflows.paths import HISTORIES
 
 RECORDED = sorted(HISTORIES.glob("*.json"))
 

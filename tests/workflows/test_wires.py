@@ -20,8 +20,7 @@ from tests.factories.approval import as_shipped, published
 from tests.factories.counterparty import CLOSED_ACCOUNT, MONDAY
 from tests.factories.damage import damage
 from tests.workflows.conftest import Desk, until
-
-EVENTS_A_WIRE_MAY_TAKE = 45
+from tests.workflows.paths import BUDGET
 
 
 async def money(desk: Desk) -> tuple[int, int]:
@@ -90,7 +89,7 @@ async def test_a_wire_takes_few_history_events(desk: Desk) -> None:
     await desk.hear_bank()
     await desk.process(wire_id).result()
     history = await desk.process(wire_id).fetch_history()
-    assert len(history.events) <= EVENTS_A_WIRE_MAY_TAKE
+    assert len(history.events) <= BUDGET
 
 
 async def test_the_receiver_bears_the_fee_of_a_ben_wire(desk: Desk) -> None:
@@ -308,7 +307,7 @@ async def test_a_customer_who_is_asked_has_until_the_hard_stop_and_the_desk_has_
     assert (await desk.process(wire_id).result()).status == "completed"
     history = await desk.process(wire_id).fetch_history()
     # Five wakes more than a plain wire, each with its look and its timer, and a column of the queue set and cleared.
-    assert len(history.events) <= EVENTS_A_WIRE_MAY_TAKE + 5 * 9
+    assert len(history.events) <= BUDGET + 5 * 9
 
 
 async def test_a_customer_who_does_not_answer_gets_the_money_back_at_the_hard_stop(desk: Desk) -> None:
