@@ -94,9 +94,11 @@ async def _insert_person(session: AsyncSession, passwords: Passwords, person: di
     added = await session.execute(
         text(
             "INSERT INTO users (email, email_verified_at, password_hash, first_name, last_name, phone, date_of_birth,"
-            " address, role, preset, tier, kyc_status)"
+            " address, role, preset, tier, kyc_status, kyc_review_due)"
             " VALUES (:email, now(), :password_hash, :first_name, :last_name, :phone, CAST(:date_of_birth AS date),"
-            " CAST(:address AS jsonb), :role, :preset, :tier, :kyc_status) RETURNING id"
+            " CAST(:address AS jsonb), :role, :preset, :tier, :kyc_status,"
+            " CASE WHEN :role = 'customer' AND :kyc_status = 'approved' THEN now() + interval '3 years' END)"
+            " RETURNING id"
         ),
         {
             "phone": None,

@@ -5,6 +5,9 @@ from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
+from activities.kyc.mrz import MrzReader
+from infra.inspection.inspector import Inspector
+from infra.providers.store import open_vault
 from infra.settings import BankHours, Settings
 from infra.watchlists import Watchlists
 from models.auth import Letter
@@ -23,6 +26,7 @@ class KycDesk:
 
     engine: AsyncEngine
     watchlists: Watchlists
+    zones: MrzReader
     hours: BankHours
     review: timedelta
     edd: timedelta
@@ -35,6 +39,7 @@ class KycDesk:
         return cls(
             engine=engine,
             watchlists=Watchlists(engine),
+            zones=MrzReader(open_vault(settings), Inspector(settings.uploads_at_once)),
             hours=settings.bank_hours,
             review=timedelta(seconds=settings.kyc.review_seconds),
             edd=timedelta(seconds=settings.kyc.edd_seconds),

@@ -11,7 +11,7 @@ from temporalio.common import SearchAttributeKey
 from activities.kyc import CheckSteps, LifeSteps, ReviewSteps
 from models.kyc.process import KycStart, KycState, KycStep, Sweep, Swept, case_file
 from models.search_attributes import ASSIGNEE, CASE_STATUS, CUSTOMER_REF, SLA_DUE_AT
-from workflows.policies import DATABASE, DATABASE_SECONDS, UPKEEP_SECONDS
+from workflows.policies import DATABASE, DATABASE_SECONDS, PROVIDER, PROVIDER_SECONDS, UPKEEP_SECONDS
 
 _STATUS: Final = SearchAttributeKey.for_keyword(CASE_STATUS)
 _CUSTOMER: Final = SearchAttributeKey.for_keyword(CUSTOMER_REF)
@@ -53,13 +53,13 @@ class KycReviewWorkflow:
         return await self._do(ReviewSteps.conclude, f"Tell the customer: {state.status}")
 
     async def _check(self) -> KycState:
-        # Not a local step: it waits for the scanner and for lists, for as long as it takes.
+        # Not a local step: it reads documents from the store, and waits for the scanner and for lists, however long.
         self._seen = self._wakes
         state: KycState = await workflow.execute_activity_method(
             CheckSteps.check,
             self._step(),
-            start_to_close_timeout=DATABASE_SECONDS,
-            retry_policy=DATABASE,
+            start_to_close_timeout=PROVIDER_SECONDS,
+            retry_policy=PROVIDER,
             summary="Check documents, screen, rate the risk",
         )
         self._show(state)
