@@ -55,6 +55,7 @@ class Badge(BaseModel):
     refresh: str
     expires: int
     csrf: str
+    id: str
     name: str
     email: str
     permissions: frozenset[str]
@@ -150,6 +151,7 @@ class Visit:
             refresh=tokens["refreshToken"],
             expires=claims.exp,
             csrf=before.csrf if before else secrets.token_urlsafe(24),
+            id=str(claims.sub),
             name=f"{person['first_name']} {person['last_name']}".strip() or claims.email,
             email=claims.email,
             permissions=claims.permissions,

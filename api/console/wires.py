@@ -8,6 +8,7 @@ from api.console.pages import HOME, back, form, page, pages
 from api.console.visits import Refused, Visit
 from api.parts import parts_of
 from models.wires import ENDED, UNDECIDED, WireStatus
+from models.wires.recalls import RecallReason
 
 router = pages("/wires")
 
@@ -18,10 +19,17 @@ TABS: Final[dict[str, tuple[WireStatus, ...]]] = {
     "blocked": (WireStatus.BLOCKED,),
     "ended": tuple(sorted(ENDED - {WireStatus.BLOCKED})),
 }
-_DONE: Final = {
-    "approve": "Your approval is recorded.",
-    "reject": "The wire is rejected; the customer's money is available again.",
+# What can be done to a wire: how the API is asked, which fields of the form go along, what is said when it is done.
+ACTS: Final[dict[str, tuple[str, str, tuple[str, ...], str]]] = {
+    "approve": ("PUT", "approve", ("comment", "evidence_hash"), "Your approval is recorded."),
+    "reject": ("PUT", "reject", ("reason",), "The wire is rejected; the customer's money is available again."),
+    "ask": ("PUT", "request-info", ("question",), "The customer is asked; the desk's clock stands until they answer."),
+    "claim": ("PUT", "claim", (), "You look after this wire."),
+    "give-back": ("DELETE", "claim", (), "The wire is given back to the desk."),
+    "recall": ("POST", "recall", ("reason", "comment"), "The bank is asked to give the money back."),
 }
+# Where the money is at the bank or behind it, and can only be asked for.
+_LEFT: Final = frozenset({WireStatus.RELEASED, WireStatus.ACKNOWLEDGED, WireStatus.COMPLETED})
 
 
 async def _rows(request: Request) -> dict[str, Any]:
@@ -56,16 +64,19 @@ async def case(wire_id: str, request: Request) -> Response:
     """Everything about one wire on one page."""
     visit: Visit = request.state.visit
     wire = await visit.get(f"/wires/{wire_id}")
-    timeline = (await visit.get(f"/wires/{wire_id}/timeline"))["data"]
     settings = parts_of(request.scope).settings
     return page(
         request,
         "wire.html",
         wire=wire,
-        timeline=timeline,
+        approval=await visit.get(f"/wires/{wire_id}/approval"),
+        questions=(await visit.get(f"/wires/{wire_id}/questions"))["data"],
+        messages=(await visit.get(f"/wires/{wire_id}/messages", limit=50))["data"],
+        timeline=(await visit.get(f"/wires/{wire_id}/timeline"))["data"],
         decidable=wire["status"] in UNDECIDED,
         approvable=wire["status"] == WireStatus.AWAITING_APPROVAL,
-        decided=any(e["actor"] == "officer" and e["event"] in ("approval_given", "rejected") for e in timeline),
+        recallable=wire["status"] in _LEFT,
+        recall_reasons=[reason.value for reason in RecallReason],
         evidence=visit.may("admin:reports", "admin:compliance", "admin:system"),
         process=f"{settings.temporal_ui_url}/namespaces/{settings.temporal_namespace}/workflows/wire%2F{wire_id}"
         if settings.temporal_ui_url
@@ -73,22 +84,17 @@ async def case(wire_id: str, request: Request) -> Response:
     )
 
 
-@router.post("/{wire_id}/approve")
-async def approve(wire_id: str, request: Request) -> Response:
-    """An approval."""
+@router.post("/{wire_id}/{act}")
+async def act(wire_id: str, act: str, request: Request) -> Response:
+    """One of the acts."""
     visit: Visit = request.state.visit
     fields = await form(request)
-    await visit.act("PUT", f"/wires/{wire_id}/approve", {"comment": fields.get("comment", "")})
-    return back(f"{HOME}/wires/{wire_id}", _DONE["approve"])
-
-
-@router.post("/{wire_id}/reject")
-async def reject(wire_id: str, request: Request) -> Response:
-    """A refusal."""
-    visit: Visit = request.state.visit
-    fields = await form(request)
-    await visit.act("PUT", f"/wires/{wire_id}/reject", {"reason": fields.get("reason", "")})
-    return back(f"{HOME}/wires/{wire_id}", _DONE["reject"])
+    if act not in ACTS:
+        raise Refused({"title": "Not found", "detail": "There is no such act"}, 404)
+    method, path, names, done = ACTS[act]
+    body = {name: fields[name] for name in names if fields.get(name)}
+    await visit.act(method, f"/wires/{wire_id}/{path}", body if names else None)
+    return back(f"{HOME}/wires/{wire_id}", done)
 
 
 @router.get("/{wire_id}/evidence")
