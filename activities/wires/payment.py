@@ -16,7 +16,9 @@ from infra.providers.bank import build_pacs008, build_pain001
 from infra.settings import BankProfile
 from models.bank import Charges, Party, PaymentInstruction, PostalAddress, UnwritableMessage
 from models.calendars import release
+from models.errors import Forbidden
 from models.tables import ledger, wires
+from models.tables.users import may_send_money
 from models.tables.wires import Wire
 from models.wires import ComplianceStatus, WireState, WireStatus, WireStep, order_references
 
@@ -37,7 +39,8 @@ class PaymentSteps:
 
         Outside the window, or before the execution date, answers when to look again. When the sanctions lists have
         changed since the last screening, screens again, and blocks on anything new; raises `ListsStale` while they are
-        too old to be relied on. An order that cannot be written ends the wire (`failed`), its money back.
+        too old to be relied on. An order that cannot be written, or whose customer may not send money by now, ends the
+        wire (`failed`), its money back.
         """
         async with transaction(self._desk.engine) as session:
             wire = await wires.locked(session, step.wire_id)
@@ -61,8 +64,20 @@ class PaymentSteps:
                     subject="An approved wire is blocked: the sanctions lists have changed",
                 )
                 return await wires.state(session, wire)
+            try:
+                await may_send_money(session, wire.user_id, lock=True)
+            except Forbidden as refused:
+                await self._not_sent(session, wire, refused.code, refused.detail)
+                return await wires.state(session, wire)
             await self._order(session, wire, step.at, leaving.value_date)
             return await wires.state(session, wire)
+
+    async def _not_sent(self, session: AsyncSession, wire: Wire, code: str, detail: str) -> None:
+        """Money leaves no account of a customer who is not approved (contract §6), ordered before or not."""
+        wire.status, wire.reason_code, wire.reason_text = WireStatus.FAILED, code, detail
+        await ledger.release_hold(session, "wire", wire.id)
+        await session.flush()
+        await wires.tell(session, wire, "customer_may_not_send", step="released", data={"code": code})
 
     async def _order(self, session: AsyncSession, wire: Wire, at: datetime, value_date: date) -> None:
         wire.value_date = value_date

@@ -1,10 +1,11 @@
 """The order to the bank in the profile of banks among banks, by the steps that write it in the other one."""
 
 import asyncio
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import pytest
 from lxml import etree
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -61,3 +62,33 @@ async def test_an_approval_after_the_cut_off_rolls_to_the_next_value_date(
     assert (state.status, state.look_again_at) == ("approved", opening + timedelta(days=3))
     state = await bench.payment.release(WireStep(wire_id=wire_id, at=opening + timedelta(days=3)))
     assert (state.status, state.value_date) == ("released", date(2026, 11, 30))
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ("kyc_status = 'rejected'", "kyc_rejected"),
+        ("kyc_status = 'expired', kyc_restriction = 'frozen'", "kyc_expired"),
+        ("kyc_restriction = 'limited'", "kyc_review_overdue"),
+        ("status = 'frozen'", "customer_frozen"),
+    ],
+)
+async def test_a_wire_of_somebody_who_may_not_send_money_by_now_does_not_leave(
+    owner_engine: AsyncEngine,
+    api_engine: AsyncEngine,
+    worker_engine: AsyncEngine,
+    tmp_path: Path,
+    change: str,
+    code: str,
+) -> None:
+    bench = Bench(owner_engine, api_engine, worker_engine, tmp_path)
+    bench.people = await make.people(owner_engine)
+    wire_id = await bench.awaiting()
+    await bench.approve(wire_id)
+    async with transaction(owner_engine) as session:
+        await session.execute(text(f"UPDATE users SET {change} WHERE id = :id"), {"id": bench.people.customer})
+    for _ in range(2):
+        state = await bench.payment.release(WireStep(wire_id=wire_id, at=datetime.now(UTC)))
+        assert (state.status, state.reason_code) == ("failed", code)
+    assert await bench.ended_legally(wire_id, 0) == ("failed", 0)
+    assert not list(bench.outbox.glob("*.xml"))
