@@ -78,7 +78,7 @@ class Bank:
             time.sleep(0.1)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bank]:
     """The embedded stack, started as its users start it."""
     folder = tmp_path_factory.mktemp("bank")
@@ -98,9 +98,9 @@ def bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bank]:
         stack.wait(timeout=60)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """The browser."""
+    """The browser. Not for the session: while it is there, its own event loop runs, and no other one could."""
     with sync_playwright() as playwright:
         # Without its own sandbox, which root and containers have no use of: it shows our pages alone.
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
