@@ -36,7 +36,7 @@ from activities.upkeep import UpkeepSteps
 from activities.wires import ApprovalSteps, PaymentSteps, RecallSteps, SettlementSteps, WireDesk
 from infra import schedules, temporal
 from infra.crypto import Keyring
-from infra.database import connect, transaction
+from infra.database import connect
 from infra.outbox import Dispatcher, relay
 from infra.providers.bank import FolderChannel
 from infra.providers.email import EmailProvider, FolderEmail, SendGridEmail
@@ -44,7 +44,7 @@ from infra.providers.sanctions import Fetcher
 from infra.providers.scan import ClamAV, NoScanner, Scanner
 from infra.providers.store import open_vault
 from infra.settings import EmailKind, ScannerKind, Settings, settings
-from models.tables import calendars
+from models.upkeep import UpkeepStep
 from workflows.audit import AuditSealWorkflow
 from workflows.auth import SessionCleanupWorkflow
 from workflows.calendars import CalendarTopUpWorkflow
@@ -209,8 +209,7 @@ async def _fill_calendars(engine: AsyncEngine) -> None:
     # Not left to the schedule: a bank that opens today needs to know today's holidays.
     while True:
         try:
-            async with transaction(engine) as session:
-                await calendars.top_up(session, datetime.now(UTC).date())
+            await CalendarSteps(engine).top_up(UpkeepStep(at=datetime.now(UTC)))
         except SQLAlchemyError as error:
             log.warning("calendars.not_filled", kind=type(error).__name__)
             await asyncio.sleep(5)

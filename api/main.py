@@ -18,6 +18,7 @@ from api import (
     factors,
     identities,
     kyc,
+    market,
     operations,
     passwords,
     statements,
@@ -31,6 +32,7 @@ from api.limits import RateLimits
 from api.observation import Observation
 from api.parts import Parts, provide
 from api.protection import Protection, cors
+from api.quotes import Quotes
 from api.routing import PREFIX
 from api.temporal import TemporalLink
 from api.timing import EvenAnswers
@@ -62,6 +64,7 @@ ROUTERS: Final = (
     transactions.router,
     wires.router,
     *kyc.routers,
+    market.router,
     admin.router,
     console.router,
 )
@@ -113,7 +116,19 @@ def _lifespan(settings: Settings, tokens: Tokens) -> Callable[[FastAPI], Abstrac
         provider = external_tokens(settings)
         external = ExternalDoor(provider) if provider else None
         provide(
-            app, Parts(settings, tokens, engine, temporal, dispatcher, passwords, limiter, Uploads(settings), external)
+            app,
+            Parts(
+                settings,
+                tokens,
+                engine,
+                temporal,
+                dispatcher,
+                passwords,
+                limiter,
+                Uploads(settings),
+                Quotes(engine),
+                external,
+            ),
         )
         try:
             yield

@@ -12,6 +12,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
 from api.external import ExternalDoor
+from api.quotes import Quotes
 from api.temporal import TemporalLink
 from api.turns import Turns
 from api.uploads import Uploads
@@ -38,6 +39,7 @@ class Parts:
     passwords: Passwords
     limiter: Limiter
     uploads: Uploads
+    quotes: Quotes
     external: ExternalDoor | None = None
     turns: Turns = field(default_factory=Turns)
 

@@ -1,6 +1,6 @@
 """Taking files in: what it needs, and how many at the same moment.
 
-The one place of the API that reaches a provider: an upload has to lie somewhere before its request is answered
+One of the two places of the API that reach a provider: an upload has to lie somewhere before its request is answered
 (design §2).
 """
 

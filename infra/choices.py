@@ -47,3 +47,10 @@ class ScannerKind(StrEnum):
 
     NONE = "none"
     CLAMAV = "clamav"
+
+
+class QuotesKind(StrEnum):
+    """Who tells prices: the simulated exchange, which says so in every answer, or Alpha Vantage."""
+
+    SIMULATED = "simulated"
+    ALPHA_VANTAGE = "alpha_vantage"

@@ -32,6 +32,7 @@ from infra.database import connect
 from infra.settings import Settings
 from tests.api.conftest import NOWHERE, OFTEN
 from tests.databases import Server
+from tests.factories import market
 from tests.factories.auth import signed_in
 from tests.factories.users import add_customer, add_officer
 
@@ -99,6 +100,8 @@ def served(
     async def people() -> dict[str, dict[str, str]]:
         owner = connect(database.owner_url, pool_size=1)
         try:
+            # Without its sessions the exchange answers 503, as it should.
+            await market.opened(owner)
             return {
                 "customer": await signed_in(app, owner, await add_customer(owner)),
                 "officer": await signed_in(app, owner, await add_officer(owner, "super_admin")),

@@ -32,6 +32,8 @@ OWNED = {
     "delegation_id": "SELECT id FROM approver_delegations LIMIT 1",
     "user_id": "SELECT user_id FROM wire_transfers LIMIT 1",
 }
+# What names nothing of anybody: a security is the same for all.
+NOBODYS = {"symbol"}
 
 
 async def _everything(owner: AsyncEngine) -> str:
@@ -82,6 +84,8 @@ async def test_every_operation_answers_for_another_customers_thing_as_for_none(
     assert len(operations) >= 8
     for method, path, query, body in operations:
         name = path.split("{")[1].split("}")[0]
+        if name in NOBODYS:
+            continue
         if name not in OWNED:
             pytest.fail(f"say in OWNED whose thing {path} names")
         answers = []

@@ -1,0 +1,43 @@
+"""The way to prices for whoever answers a request: one of the two places of the API that reach a provider (design §2).
+
+A price is asked for before the request's transaction is opened: a source may take seconds, and a connection to the
+database is not kept waiting for it.
+"""
+
+from datetime import UTC, datetime
+from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from infra.providers.quotes import open_quotes
+from models.market import Interval, Quote, Range, Security, Series
+from models.market.sessions import MarketStatus
+
+
+class Quotes:
+    """Prices as of now."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        provider, book = open_quotes(engine)
+        self._provider: Final = provider
+        self._book: Final = book
+
+    async def quote(self, symbol: str) -> Quote:
+        """See `QuoteProvider.quote`."""
+        return await self._provider.quote(symbol, datetime.now(UTC))
+
+    async def security(self, symbol: str) -> Security:
+        """See `QuoteProvider.security`."""
+        return await self._provider.security(symbol, datetime.now(UTC))
+
+    async def search(self, words: str) -> list[Security]:
+        """See `QuoteProvider.search`."""
+        return await self._provider.search(words, datetime.now(UTC))
+
+    async def series(self, symbol: str, wanted: Range, interval: Interval) -> Series:
+        """See `QuoteProvider.series`."""
+        return await self._provider.series(symbol, wanted, interval, datetime.now(UTC))
+
+    async def status(self) -> MarketStatus:
+        """Whether the market is open, and when it opens and closes next. Raises `CalendarEnds`."""
+        return (await self._book.sessions()).status(datetime.now(UTC))
