@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +18,8 @@ import httpx
 import psycopg
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Error, Page, sync_playwright
+
+from tests.factories.uploads import jpeg
 
 ROOT: Final = Path(__file__).parents[2]
 CHROMIUM: Final = os.environ.get("AURUM_CHROMIUM") or shutil.which("chromium")
@@ -42,17 +45,21 @@ class Bank:
         found: dict[str, Any] = next(one for one in self.info["people"] if one["email"].startswith(f"{name}."))
         return found
 
-    def wire(self, amount: str = "1200.00", recipient: str = "Globex Trading Ltd") -> str:
-        """The customer orders a wire, which then waits for officers; its id."""
-        ada = self.person("ada")
-        with httpx.Client(base_url=f"{self.url}/api/v1") as api:
-            credentials = {key: ada[key] for key in ("email", "password")}
+    @contextmanager
+    def at_the_door(self, name: str) -> Iterator[httpx.Client]:
+        """The API, spoken to by somebody who is signed in."""
+        credentials = {key: self.person(name)[key] for key in ("email", "password")}
+        with httpx.Client(base_url=f"{self.url}/api/v1", timeout=60) as api:
             signed_in = api.post("/auth/login", json=credentials).raise_for_status().json()
             api.headers["Authorization"] = f"Bearer {signed_in['data']['tokens']['accessToken']}"
+            yield api
+
+    def wire(self, amount: str = "1200.00", recipient: str = "Globex Trading Ltd") -> str:
+        """The customer orders a wire, which then waits for officers; its id."""
+        with self.at_the_door("ada") as api:
             accounts = api.get("/accounts").raise_for_status().json()["data"]
-            account = next(one for one in accounts if one["currency"] == "USD")
             order = {
-                "from_account_id": account["id"],
+                "from_account_id": next(one["id"] for one in accounts if one["currency"] == "USD"),
                 "amount": amount,
                 "currency": "USD",
                 "recipient_name": recipient,
@@ -64,6 +71,17 @@ class Bank:
             wire_id = str(api.post("/wires", json=order).raise_for_status().json()["id"])
             self.until(lambda: api.get(f"/wires/{wire_id}").json()["status"] == "awaiting_approval")
         return wire_id
+
+    def apply(self, name: str) -> None:
+        """Somebody sends their documents and submits; an officer has to look."""
+        with self.at_the_door(name) as api:
+            for seed, wanted in enumerate(api.get("/kyc/status").raise_for_status().json()["required"]):
+                said = {"document_type": wanted["any_of"][0], "country": "NL", "expires_at": "2031-01-01"}
+                file = {"file": (f"{wanted['name']}.jpg", jpeg(seed), "image/jpeg")}
+                api.post("/kyc/upload", data=said, files=file).raise_for_status()
+            declared = {"occupation": "employed", "source_of_funds": "salary", "expected_monthly_volume": 2500}
+            api.post("/kyc/submit", json={"declaration": declared}).raise_for_status()
+            self.until(lambda: api.get("/kyc/status").json()["status"] == "in_review")
 
     def change(self, statement: str, *values: object) -> None:
         """Changes the database by hand, as its owner."""

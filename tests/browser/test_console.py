@@ -67,6 +67,22 @@ def test_a_deadline_counts_down_and_turns_red_without_a_reload(bank: Bank, offic
     expect(row.locator("time").first).to_contain_text("late by 1 min")
 
 
+def test_an_officer_reads_a_document_and_approves_a_customer(bank: Bank, officer: Come) -> None:
+    bank.apply("lev")
+    one = officer("oona")
+    one.go("/console/kyc")
+    one.page.get_by_role("link", name="Lev Reed").click()
+    with one.page.expect_download() as downloading:
+        one.page.get_by_role("link", name="passport").click()
+    assert downloading.value.suggested_filename.endswith(".jpg")
+    one.is_accessible()
+    one.page.get_by_label("A note for officers").fill("Looks right")
+    one.page.get_by_role("button", name="Note").click()
+    expect(one.page.locator(".timeline", has_text="Looks right")).to_be_visible()
+    one.page.get_by_role("button", name="Approve").click()
+    expect(one.page.locator(".case .pill").first).to_have_text("approved")
+
+
 def test_operations_pause_a_schedule_and_let_it_go_on(officer: Come) -> None:
     one = officer("otis")
     one.go("/console/schedules")
@@ -139,7 +155,8 @@ def test_every_page_is_accessible_and_fits(bank: Bank, officer: Come, context: d
         one.go(f"/console{path}")
         one.is_accessible()
     deciding = officer("oona", **context)
-    deciding.go(f"/console/wires/{wire_id}")
-    deciding.is_accessible()
+    for path in ("/kyc", f"/wires/{wire_id}"):
+        deciding.go(f"/console{path}")
+        deciding.is_accessible()
     deciding.page.get_by_role("button", name="Sign out").click()
     deciding.is_accessible()
