@@ -126,7 +126,7 @@ def _lifespan(settings: Settings, tokens: Tokens) -> Callable[[FastAPI], Abstrac
                 passwords,
                 limiter,
                 Uploads(settings),
-                Quotes(engine),
+                Quotes(settings, engine),
                 external,
             ),
         )

@@ -10,6 +10,7 @@ from typing import Final
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from infra.providers.quotes import open_quotes
+from infra.settings import Settings
 from models.market import Interval, Quote, Range, Security, Series
 from models.market.sessions import MarketStatus
 
@@ -17,8 +18,8 @@ from models.market.sessions import MarketStatus
 class Quotes:
     """Prices as of now."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        provider, book = open_quotes(engine)
+    def __init__(self, settings: Settings, engine: AsyncEngine) -> None:
+        provider, book = open_quotes(settings, engine)
         self._provider: Final = provider
         self._book: Final = book
 

@@ -12,7 +12,7 @@ from typing import Annotated, Final, Self
 from pydantic import Field, SecretStr, StringConstraints, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from infra.choices import BankHours, BankProfile, EmailKind, Environment, ScannerKind, StoreKind
+from infra.choices import BankHours, BankProfile, EmailKind, Environment, QuotesKind, ScannerKind, StoreKind
 from infra.crypto import Keyring, decoded, weakness
 from infra.limits import Limits
 from models.ach import CompanyId
@@ -28,7 +28,17 @@ from models.payments import fee_of
 from models.screening.sources import FICTIONAL_SOURCES, NO_REAL_LISTS, ListSource, only_real
 from models.wires import FEES, WIRE_LIMITS, Fee, WireTerms
 
-__all__ = ["BankHours", "BankProfile", "EmailKind", "Environment", "ScannerKind", "Settings", "StoreKind", "settings"]
+__all__ = [
+    "BankHours",
+    "BankProfile",
+    "EmailKind",
+    "Environment",
+    "QuotesKind",
+    "ScannerKind",
+    "Settings",
+    "StoreKind",
+    "settings",
+]
 
 DEVELOPMENT_SECRET: Final = "development-only-secret-do-not-use-in-production"
 DEVELOPMENT_FINGERPRINT_KEY: Final = "development-only-fingerprint-key"
@@ -140,6 +150,13 @@ class Settings(BaseSettings):
     # Uploads that one process of the API takes at the same moment; more are asked to come back.
     uploads_at_once: int = Field(default=4, ge=1, le=64)
 
+    # Prices of securities. Calls of a day (0: as many as the pause allows) and the pause are what the plan says.
+    quotes_provider: QuotesKind = QuotesKind.SIMULATED
+    alpha_vantage_key: SecretStr | None = None
+    alpha_vantage_url: str = "https://www.alphavantage.co/query"
+    alpha_vantage_per_day: int = Field(default=25, ge=0)
+    alpha_vantage_pause_ms: int = Field(default=1000, ge=0)
+
     # What transfers within the bank cost (models/fees.py), a JSON list of rules; without any they are free.
     transfer_fees: FeeSchedule = FREE
 
@@ -233,6 +250,13 @@ class Settings(BaseSettings):
     def _sendgrid_has_a_key(self) -> Self:
         if self.email_provider is EmailKind.SENDGRID and self.sendgrid_api_key is None:
             msg = "AURUM_SENDGRID_API_KEY is needed where AURUM_EMAIL_PROVIDER is sendgrid"
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _alpha_vantage_has_a_key(self) -> Self:
+        if self.quotes_provider is QuotesKind.ALPHA_VANTAGE and self.alpha_vantage_key is None:
+            msg = "AURUM_ALPHA_VANTAGE_KEY is needed where AURUM_QUOTES_PROVIDER is alpha_vantage"
             raise ValueError(msg)
         return self
 
