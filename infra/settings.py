@@ -247,21 +247,13 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
-    def _sendgrid_has_a_key(self) -> Self:
+    def _a_named_provider_has_what_it_needs(self) -> Self:
         if self.email_provider is EmailKind.SENDGRID and self.sendgrid_api_key is None:
             msg = "AURUM_SENDGRID_API_KEY is needed where AURUM_EMAIL_PROVIDER is sendgrid"
             raise ValueError(msg)
-        return self
-
-    @model_validator(mode="after")
-    def _alpha_vantage_has_a_key(self) -> Self:
         if self.quotes_provider is QuotesKind.ALPHA_VANTAGE and self.alpha_vantage_key is None:
             msg = "AURUM_ALPHA_VANTAGE_KEY is needed where AURUM_QUOTES_PROVIDER is alpha_vantage"
             raise ValueError(msg)
-        return self
-
-    @model_validator(mode="after")
-    def _s3_has_a_bucket(self) -> Self:
         if self.store_provider is StoreKind.S3 and not self.s3_bucket:
             msg = "AURUM_S3_BUCKET is needed where AURUM_STORE_PROVIDER is s3"
             raise ValueError(msg)
