@@ -7,7 +7,7 @@ import asyncio
 import gc
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -23,40 +23,11 @@ from temporalio.worker import (
     Interceptor,
     Worker,
 )
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+from infra.sandbox import sandbox
 from infra.settings import Settings
 from models.errors import AurumError, Unavailable
 from models.search_attributes import SEARCH_ATTRIBUTES
-
-# Passed through once: their loading into each sandbox is most of the cost of a workflow (reference/temporal.md §5).
-PASSED_THROUGH: Final = (
-    "models",
-    "activities",
-    "infra",
-    "sqlalchemy",
-    "sqlmodel",
-    "psycopg",
-    "pydantic",
-    "pydantic_core",
-    "pydantic_settings",
-    "annotated_types",
-    "rapidfuzz",
-    "anyascii",
-    "pycountry",
-    "httpx",
-    "lxml",
-    "structlog",
-    "uuid_utils",
-    "orjson",
-    "schwifty",
-    "holidays",
-)
-
-
-def sandbox() -> SandboxedWorkflowRunner:
-    """The workflow sandbox, on, with our own modules passed through."""
-    return SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH))
 
 
 async def connect(settings: Settings) -> Client:

@@ -14,7 +14,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer
 
 import worker
-from infra.temporal import sandbox
+from infra.sandbox import sandbox
 from tests.workflows.paths import HISTORIES
 
 RECORDED = sorted(HISTORIES.glob("*.json"))

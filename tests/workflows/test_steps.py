@@ -9,7 +9,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
-from infra.temporal import sandbox
+from infra.sandbox import sandbox
 from workflows.policies import AT_ONCE
 
 with workflow.unsafe.imports_passed_through():
