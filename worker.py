@@ -31,6 +31,7 @@ from activities.payments import FundingSteps, PaymentDesk, ReleaseSteps, Standin
 from activities.payments import SettlementSteps as PaymentSettlementSteps
 from activities.sanctions import SanctionsSteps
 from activities.side_proofs import SideProofSteps
+from activities.statements import StatementSteps
 from activities.transactions import TransactionSteps
 from activities.upkeep import UpkeepSteps
 from activities.wires import ApprovalSteps, PaymentSteps, RecallSteps, SettlementSteps, WireDesk
@@ -42,7 +43,7 @@ from infra.providers.bank import FolderChannel
 from infra.providers.email import EmailProvider, FolderEmail, SendGridEmail
 from infra.providers.sanctions import Fetcher
 from infra.providers.scan import ClamAV, NoScanner, Scanner
-from infra.providers.store import open_vault
+from infra.providers.store import open_statements, open_vault
 from infra.settings import EmailKind, ScannerKind, Settings, settings
 from models.upkeep import UpkeepStep
 from workflows.audit import AuditSealWorkflow
@@ -56,6 +57,7 @@ from workflows.payments import PaymentLateAnswerWorkflow, PaymentWorkflow, Stand
 from workflows.recalls import WireRecallWorkflow
 from workflows.sanctions import SanctionsRefreshWorkflow
 from workflows.side_proofs import FlowProofWorkflow, ProcessProofWorkflow
+from workflows.statements import AccountStatementWorkflow, MonthlyStatementsWorkflow, StatementsWorkflow
 from workflows.transactions import ReversalWorkflow
 from workflows.upkeep import DataCleanupWorkflow
 from workflows.wires import WireLateAnswerWorkflow, WireWorkflow
@@ -85,6 +87,9 @@ WORKFLOWS: Sequence[type] = (
     SanctionsRefreshWorkflow,
     DocumentScanWorkflow,
     DocumentUpkeepWorkflow,
+    MonthlyStatementsWorkflow,
+    StatementsWorkflow,
+    AccountStatementWorkflow,
 )
 
 
@@ -146,6 +151,7 @@ def assemble(config: Settings, engine: AsyncEngine) -> Parts:
             papers.scan,
             papers.destroy,
             papers.sweep,
+            *_statements(StatementSteps(config, engine, open_statements(config))),
         ),
     )
 
@@ -166,6 +172,10 @@ def _payment_steps(desk: PaymentDesk) -> Sequence[Callable[..., Awaitable[Any]]]
         settlement.note_silence,
         StandingOrderSteps(desk).advance,
     )
+
+
+def _statements(steps: StatementSteps) -> Sequence[Callable[..., Awaitable[Any]]]:
+    return (steps.plan, steps.make_page, steps.make_one, steps.finish)
 
 
 def _email(config: Settings) -> EmailProvider:

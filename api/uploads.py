@@ -1,7 +1,7 @@
-"""Taking files in: what it needs, and how many at the same moment.
+"""Taking files in: what it needs, and how many at the same moment; and where files are that are handed out.
 
 One of the two places of the API that reach a provider: an upload has to lie somewhere before its request is answered
-(design §2).
+(design §2), and a statement is read from where it was put.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from typing import Final
 from uuid import UUID
 
 from infra.inspection.inspector import Inspector
-from infra.providers.store import open_vault
+from infra.providers.store import open_statements, open_vault
 from infra.settings import Settings
 from models.errors import RateLimited, Unavailable
 
@@ -27,6 +27,7 @@ class Uploads:
 
     def __init__(self, settings: Settings) -> None:
         self.vault: Final = open_vault(settings)
+        self.statements: Final = open_statements(settings)
         self.inspector: Final = Inspector(settings.uploads_at_once)
         self._most = WAITING_FOR_EACH * settings.uploads_at_once
         self._work = asyncio.Semaphore(settings.uploads_at_once)

@@ -76,6 +76,7 @@ SEALED_FIELDS: Final = (
     SealedField("notifications", "secret_sealed", "id"),
     SealedField("kyc_documents", "key_sealed", "id"),
     SealedField("beneficiaries", "account_sealed", "id"),
+    SealedField("statement_files", "key_sealed", "id"),
 )
 
 

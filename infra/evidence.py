@@ -45,8 +45,7 @@ async def as_pdf(pack: EvidencePack, packed: bytes, *, bank: str) -> bytes:
         "facts": _facts(pack),
         "parts": _parts(pack),
     }
-    data = json.dumps(typeset.shown(shown), default=str).encode()
-    return await typeset.pdf("evidence", data, made_at=pack.made_at, attached={ATTACHED: packed})
+    return await typeset.pdf("evidence", shown, made_at=pack.made_at, attached={ATTACHED: packed})
 
 
 def read(content: bytes) -> EvidencePack:

@@ -26,6 +26,8 @@ from temporalio.client import (
     ScheduleUpdateInput,
 )
 
+from models.statements import ZONE
+
 log = structlog.get_logger(__name__)
 
 # How a schedule is known to be ours.
@@ -143,6 +145,21 @@ SCHEDULES: Final[dict[str, Upkeep]] = {
         spec=_daily(hour=4, minute=0),
         # It finds everything that is due, so a missed day is made good by the next.
         catch_up=timedelta(hours=20),
+    ),
+    "monthly-statements": Upkeep(
+        workflow="monthly-statements",
+        why="The statements of the month that is over are made and told to customers, on the 1st.",
+        spec=ScheduleSpec(
+            calendars=[
+                ScheduleCalendarSpec(
+                    day_of_month=[ScheduleRange(1)], hour=[ScheduleRange(4)], minute=[ScheduleRange(30)]
+                )
+            ],
+            time_zone_name=ZONE,
+        ),
+        # The month is that of the time it was due, so a late run makes the same statements.
+        catch_up=timedelta(days=20),
+        timeout=timedelta(days=3),
     ),
     "ledger-proof": Upkeep(
         workflow="ledger-proof",

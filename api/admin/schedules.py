@@ -4,8 +4,9 @@ The Temporal server keeps the schedules, so these operations need it; the table 
 """
 
 import asyncio
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final
+from uuid import UUID
 
 from fastapi import Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
@@ -18,16 +19,19 @@ from temporalio.client import (
     ScheduleOverlapPolicy,
     WorkflowExecution,
 )
+from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.service import RPCError, RPCStatusCode
 
 from api import audit
 from api.admin.audit import router
-from api.deps import Staff, StaffWithAny
+from api.deps import Db, Staff, StaffWithAny
 from api.errors import documented
 from api.parts import parts_of
 from infra.schedules import SCHEDULES
 from models.auth import Permission
-from models.errors import NotFound
+from models.errors import NotFound, RuleRefused
+from models.statements import AccountRun, Period, StatementRun, month_before
+from models.tables import ledger
 from models.tables.auth import Caller
 
 # More at once is a mistake in the dates, or a job for several requests.
@@ -89,6 +93,29 @@ class Note(BaseModel):
     )
 
 
+class RunOf(BaseModel):
+    """What a run is of, for a process that has a period: a month of statements, for everybody or one account."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    period: Period | None = Field(default=None, examples=["2026-10"])
+    account_id: UUID | None = Field(default=None, description="For one account alone.")
+    reason: Annotated[str, StringConstraints(strip_whitespace=True, max_length=300)] = Field(
+        default="",
+        description="Of one account: look again at a statement that was made, and make another version of it if it"
+        " says something else now. The customer reads this.",
+        examples=["The holder's name was misspelt"],
+    )
+
+    @model_validator(mode="after")
+    def _is_a_run(self) -> "RunOf":
+        if self.period is None and (self.account_id or self.reason):
+            raise ValueError("name the period")
+        if self.reason and self.account_id is None:
+            raise ValueError("a reason is of one account")
+        return self
+
+
 class Span(BaseModel):
     """The time for which runs are made up, `from` and `to` included."""
 
@@ -123,12 +150,47 @@ async def read_schedule(schedule_id: str, _reader: Reader, request: Request) -> 
     return ScheduleDetail(**view.model_dump(), last_runs=sorted(runs, key=lambda run: run.started_at, reverse=True))
 
 
-@router.post("/schedules/{schedule_id}/trigger", summary="Run a schedule now", responses=documented(401, 403, 404))
-async def trigger_schedule(schedule_id: str, _operator: Operator, request: Request) -> ScheduleView:
-    """One run, now; none where one is running already."""
+@router.post("/schedules/{schedule_id}/trigger", summary="Run a schedule now", responses=documented(400, 401, 403, 404))
+async def trigger_schedule(
+    schedule_id: str, _operator: Operator, request: Request, db: Db, wanted: RunOf | None = None
+) -> ScheduleView:
+    """One run, now; none where one is running already. With a `period`, that month's process of `monthly-statements`:
+    what is missing is made, and what was made stays."""
+    wanted = wanted or RunOf()
+    if wanted.account_id is not None:
+        await ledger.balance(db, wanted.account_id)
     async with parts_of(request.scope).temporal.asked("schedule") as client:
-        await _handle(request, client, schedule_id).trigger(overlap=ScheduleOverlapPolicy.SKIP)
+        handle = _handle(request, client, schedule_id, **wanted.model_dump(mode="json", exclude_defaults=True))
+        if wanted.period is None:
+            await handle.trigger(overlap=ScheduleOverlapPolicy.SKIP)
+        else:
+            await _start_month(client, schedule_id, wanted, parts_of(request.scope).settings.task_queue)
         return await _view(client, schedule_id)
+
+
+async def _start_month(client: Client, schedule_id: str, wanted: RunOf, task_queue: str) -> None:
+    assert wanted.period is not None
+    if schedule_id != "monthly-statements":
+        raise RuleRefused("This process has no period")
+    if wanted.period > month_before(datetime.now(UTC)):
+        raise RuleRefused("A statement is made when its month is over")
+    name, argument, of = (
+        ("statements", StatementRun(period=wanted.period), "")
+        if wanted.account_id is None
+        else (
+            "account-statement",
+            AccountRun(period=wanted.period, account_id=wanted.account_id, reason=wanted.reason),
+            f"/{wanted.account_id}",
+        )
+    )
+    await client.start_workflow(
+        name,
+        argument,
+        id=f"statements/{wanted.period}{of}",
+        task_queue=task_queue,
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        static_summary=f"Statements of {wanted.period}",
+    )
 
 
 @router.post("/schedules/{schedule_id}/pause", summary="Pause a schedule", responses=documented(401, 403, 404))

@@ -40,7 +40,7 @@ class AccountHolder(BaseModel):
 
 
 class Statement(BaseModel):
-    """The frame of a statement of the days `first` to `last`, both among them, in UTC.
+    """The frame of a statement of the days `first` to `last`, both among them, on the calendar of `zone`.
 
     The entries are the postings with the account's versions above `after_version` up to `last_version`. Versions have
     no gap and never change, so `opening_minor`, the entries and `closing_minor` agree whatever is booked meanwhile.
@@ -51,6 +51,7 @@ class Statement(BaseModel):
     holder: AccountHolder
     first: date
     last: date
+    zone: str = "UTC"
     made_at: datetime
     after_version: int
     last_version: int
@@ -63,7 +64,10 @@ class Statement(BaseModel):
 
 
 class StatementEntry(BaseModel):
-    """One line: credits above zero, debits below. `balance_minor` is what it leaves on the account."""
+    """One line: credits above zero, debits below. `balance_minor` is what it leaves on the account.
+
+    `fee_minor` is the part of a debit that was a fee of ours.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -74,6 +78,7 @@ class StatementEntry(BaseModel):
     value_date: date
     amount_minor: int
     balance_minor: int
+    fee_minor: int = 0
     kind: str
     description: str
 

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, date
+from datetime import UTC, date, datetime, time
 from typing import Final
 from xml.sax.saxutils import escape
+from zoneinfo import ZoneInfo
 
 from models.money import to_decimal
 from models.statements.account import Statement, StatementEntry
@@ -16,20 +17,23 @@ _IBAN: Final = re.compile(r"[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}")
 
 
 async def camt053(
-    statement: Statement, pages: AsyncIterator[Sequence[StatementEntry]], *, bank_bic: str
+    statement: Statement, pages: AsyncIterator[Sequence[StatementEntry]], *, bank_bic: str, number: int = 1
 ) -> AsyncIterator[bytes]:
-    """The file, piece by piece, in UTF-8. `pages` are the statement's entries in order; `bank_bic` says who we are."""
-    yield _head(statement, bank_bic).encode()
+    """The file, piece by piece, in UTF-8. `pages` are the statement's entries in order; `bank_bic` says who we are, and
+    `number` which version of the statement this is."""
+    zone = ZoneInfo(statement.zone)
+    yield _head(statement, bank_bic, number).encode()
     async for page in pages:
-        yield "".join(_entry(entry, statement.holder.currency) for entry in page).encode()
+        yield "".join(_entry(entry, statement.holder.currency, zone) for entry in page).encode()
     yield b"</Stmt></BkToCstmrStmt></Document>\n"
 
 
-def _head(statement: Statement, bank_bic: str) -> str:
+def _head(statement: Statement, bank_bic: str, number: int) -> str:
     holder = statement.holder
     reference = f"{holder.account_id.hex[-12:]}{statement.first:%y%m%d}{statement.last:%y%m%d}"
-    made_at = statement.made_at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    number = (
+    reference += f"V{number}" if number > 1 else ""
+    made_at = _written(statement.made_at.astimezone(UTC))
+    account = (
         f"<IBAN>{holder.account_number}</IBAN>"
         if _IBAN.fullmatch(holder.account_number)
         else f"<Othr><Id>{_text(holder.account_number, 34)}</Id></Othr>"
@@ -39,13 +43,22 @@ def _head(statement: Statement, bank_bic: str) -> str:
         f'<?xml version="1.0" encoding="UTF-8"?>\n<Document xmlns="{_NAMESPACE}"><BkToCstmrStmt>'
         f"<GrpHdr><MsgId>AU{reference}</MsgId><CreDtTm>{made_at}</CreDtTm></GrpHdr>"
         f"<Stmt><Id>{reference}</Id><CreDtTm>{made_at}</CreDtTm>"
-        f"<FrToDt><FrDtTm>{statement.first}T00:00:00Z</FrDtTm><ToDtTm>{statement.last}T23:59:59Z</ToDtTm></FrToDt>"
-        f"<Acct><Id>{number}</Id><Ccy>{holder.currency}</Ccy>{owner}"
+        f"<FrToDt><FrDtTm>{_moment(statement.first, time.min, statement.zone)}</FrDtTm>"
+        f"<ToDtTm>{_moment(statement.last, time(23, 59, 59), statement.zone)}</ToDtTm></FrToDt>"
+        f"<Acct><Id>{account}</Id><Ccy>{holder.currency}</Ccy>{owner}"
         f"<Svcr><FinInstnId><BICFI>{bank_bic}</BICFI></FinInstnId></Svcr></Acct>"
         + _balance("OPBD", statement.opening_minor, statement.first, holder.currency)
         + _balance("CLBD", statement.closing_minor, statement.last, holder.currency)
         + _summary(statement)
     )
+
+
+def _moment(day: date, clock: time, zone: str) -> str:
+    return _written(datetime.combine(day, clock, ZoneInfo(zone)))
+
+
+def _written(moment: datetime) -> str:
+    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def _balance(kind: str, minor: int, day: date, currency: str) -> str:
@@ -71,7 +84,7 @@ def _summary(statement: Statement) -> str:
     )
 
 
-def _entry(entry: StatementEntry, currency: str) -> str:
+def _entry(entry: StatementEntry, currency: str, zone: ZoneInfo) -> str:
     # The entry's own reference tells the legs of one transaction on one account apart.
     told = _text(entry.description, 500)
     more = f"<AddtlNtryInf>{told}</AddtlNtryInf>" if told else ""
@@ -79,7 +92,7 @@ def _entry(entry: StatementEntry, currency: str) -> str:
     amount = _amount(entry.amount_minor, currency)
     return (
         f"<Ntry><NtryRef>{entry.version}</NtryRef>{amount}{side}<Sts><Cd>BOOK</Cd></Sts>"
-        f"<BookgDt><Dt>{entry.booked_at.astimezone(UTC).date()}</Dt></BookgDt>"
+        f"<BookgDt><Dt>{entry.booked_at.astimezone(zone).date()}</Dt></BookgDt>"
         f"<ValDt><Dt>{entry.value_date}</Dt></ValDt><AcctSvcrRef>{entry.transaction_id.hex}</AcctSvcrRef>"
         f"<BkTxCd><Prtry><Cd>{_text(entry.kind, 35)}</Cd><Issr>Aurum</Issr></Prtry></BkTxCd>"
         f"<NtryDtls><TxDtls><Refs><AcctSvcrRef>{entry.transaction_id.hex}</AcctSvcrRef></Refs>{amount}{side}"

@@ -3,8 +3,8 @@
 import csv
 import io
 from collections.abc import AsyncIterator, Iterable, Sequence
-from datetime import UTC
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from models.money import to_decimal
 from models.statements.account import Statement, StatementEntry
@@ -21,20 +21,20 @@ async def sheet(statement: Statement, pages: AsyncIterator[Sequence[StatementEnt
 
     `pages` are the statement's entries in order. Amounts have the currency's own decimals and a point.
     """
-    holder = statement.holder
+    holder, zone = statement.holder, ZoneInfo(statement.zone)
 
     def bound(day: object, name: str, minor: int) -> tuple[object, ...]:
         return day, day, "", name, "", "", holder.currency, f"{to_decimal(minor, holder.currency):f}"
 
     yield b"\xef\xbb\xbf" + _lines([COLUMNS, bound(statement.first, "opening_balance", statement.opening_minor)])
     async for page in pages:
-        yield _lines(_cells(entry, holder.currency) for entry in page)
+        yield _lines(_cells(entry, holder.currency, zone) for entry in page)
     yield _lines([bound(statement.last, "closing_balance", statement.closing_minor)])
 
 
-def _cells(entry: StatementEntry, currency: str) -> tuple[object, ...]:
+def _cells(entry: StatementEntry, currency: str, zone: ZoneInfo) -> tuple[object, ...]:
     return (
-        entry.booked_at.astimezone(UTC).date(),
+        entry.booked_at.astimezone(zone).date(),
         entry.value_date,
         entry.transaction_id,
         entry.kind,

@@ -83,6 +83,13 @@ _ROWS = """
                                pages, key_sealed)
         VALUES (:customer, 'passport', 'a-key-of-the-store', repeat('a', 64), repeat('b', 64), 'application/pdf', 1, 1,
                 sha256('k') || sha256('k'));
+    INSERT INTO statements (user_id, account_id, period, version, currency, exponent, begins_at, ends_at,
+            after_version, last_version, opening_minor, closing_minor, credit_count, credit_minor, debit_count,
+            debit_minor, fee_minor, interest_minor, held_minor)
+        SELECT user_id, id, '2026-10', 1, currency, exponent, '2026-10-01', '2026-11-01', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+            0 FROM accounts WHERE user_id = :customer AND currency = 'USD';
+    INSERT INTO statement_files (statement_id, form, content_hash, size_bytes, file_path, key_sealed)
+        SELECT id, 'pdf', repeat('a', 64), 1, 'a-statement-of-the-store', sha256('k') || sha256('k') FROM statements;
     INSERT INTO kyc_cases (user_id, number, occasion, status, tier, due_at)
         VALUES (:customer, 1, 'periodic', 'pending', 'standard', now() + interval '90 days');
     INSERT INTO kyc_decisions (case_id, customer_id, officer_id, decision, senior, content_hash)

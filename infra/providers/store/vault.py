@@ -20,6 +20,7 @@ from infra.providers.store import sealing
 from infra.providers.store.folder import FolderStore
 from infra.providers.store.objects import ObjectMissing, ObjectStore
 from infra.providers.store.s3 import S3Store
+from infra.providers.store.statements import StatementVault
 from infra.settings import Settings, StoreKind
 from models.kyc.documents import ContentUnreadable
 from models.tables.kyc.documents import Document
@@ -81,6 +82,11 @@ class DocumentVault:
 def open_vault(settings: Settings) -> DocumentVault:
     """The vault that `settings` describe. Connects to nothing yet."""
     return DocumentVault(_store(settings), Keyring.of(settings.field_keys, settings.field_key_id))
+
+
+def open_statements(settings: Settings) -> StatementVault:
+    """The vault of statements that `settings` describe, in the same store. Connects to nothing yet."""
+    return StatementVault(_store(settings), Keyring.of(settings.field_keys, settings.field_key_id))
 
 
 def _store(settings: Settings) -> ObjectStore:
