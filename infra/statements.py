@@ -55,7 +55,6 @@ def _shown(statement: MonthlyStatement) -> dict[str, Any]:
         return f"{to_decimal(minor, currency):,f}".replace("-", "\u2212")
 
     count = frame.credit_count + frame.debit_count
-    zone = ZoneInfo(frame.zone)
     return {
         "bank": statement.bank_name,
         "bic": statement.bank_bic,
@@ -83,22 +82,7 @@ def _shown(statement: MonthlyStatement) -> dict[str, Any]:
         "opens": f"{frame.first:%-d %b}",
         "closes": f"{frame.last:%-d %b}",
         "lines": _lines(statement, amount),
-        "fee_lines": [
-            (
-                f"{entry.booked_at.astimezone(zone):%-d %b}",
-                entry.description or _kind(entry.kind),
-                amount(entry.fee_minor),
-            )
-            for entry in statement.fees
-        ],
-        "holds": [
-            (
-                f"{hold.placed_at.astimezone(zone):%-d %b}",
-                _kind(hold.owner_kind),
-                amount(hold.amount_minor),
-            )
-            for hold in statement.holds
-        ],
+        **_below(statement, amount),
         **_chart(statement, amount),
     }
 
@@ -121,6 +105,28 @@ def _lines(statement: MonthlyStatement, amount: Callable[[int], str]) -> list[li
         ]
         for entry in statement.entries
     ]
+
+
+def _below(statement: MonthlyStatement, amount: Callable[[int], str]) -> dict[str, Any]:
+    zone = ZoneInfo(statement.frame.zone)
+    return {
+        "fee_lines": [
+            (
+                f"{entry.booked_at.astimezone(zone):%-d %b}",
+                entry.description or _kind(entry.kind),
+                amount(entry.fee_minor),
+            )
+            for entry in statement.fees
+        ],
+        "holds": [
+            (
+                f"{hold.placed_at.astimezone(zone):%-d %b}",
+                _kind(hold.owner_kind),
+                amount(hold.amount_minor),
+            )
+            for hold in statement.holds
+        ],
+    }
 
 
 def _chart(statement: MonthlyStatement, amount: Callable[[int], str]) -> dict[str, Any]:

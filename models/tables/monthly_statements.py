@@ -133,45 +133,16 @@ async def read(
     account = (await session.execute(_ACCOUNT, {"account": account_id})).mappings().one_or_none()
     if account is None:
         raise NotFound("There is no such account of a customer")
-    first, last = days_of(period)
     begins_at, ends_at = moments_of(period)
     if (await session.execute(text("SELECT clock_timestamp() < :ends_at"), {"ends_at": ends_at})).scalar_one():
         raise RuleRefused("A statement is made when its month is over")
-    just_before = timedelta(microseconds=1)
-    asked = {
-        "account": account_id,
-        "period": period,
-        "before": f"{first - timedelta(days=1):%Y-%m}",
-        "after": f"{last + timedelta(days=1):%Y-%m}",
-        "begins_at": begins_at - just_before,
-        "ends_at": ends_at - just_before,
-    }
-    bounds = (await session.execute(_BOUNDS, asked)).mappings().one()
+    bounds = await _bounds(session, account_id, period)
     span = {"account": account_id, "after": bounds["after_version"], "last": bounds["last_version"]}
     entries = [StatementEntry.model_validate(dict(row)) for row in (await session.execute(_ENTRIES, span)).mappings()]
     holds = (await session.execute(_HOLDS, {"account": account_id, "ends_at": ends_at})).mappings()
-    credited = [entry.amount_minor for entry in entries if entry.amount_minor > 0]
-    debited = [entry.amount_minor for entry in entries if entry.amount_minor < 0]
-    frame = Statement(
-        holder=AccountHolder(
-            account_id=account_id,
-            account_number=account["account_number"],
-            currency=account["currency"],
-            owner=account["owner"],
-        ),
-        first=first,
-        last=last,
-        zone=ZONE,
-        # Whenever it is made, it says the same.
-        made_at=ends_at,
-        credit_count=len(credited),
-        credit_minor=sum(credited),
-        debit_count=len(debited),
-        debit_minor=sum(debited),
-        **bounds,
-    )
+    holder = AccountHolder.model_validate({**account, "account_id": account_id})
     return MonthlyStatement(
-        frame=frame,
+        frame=_frame(holder, period, bounds, [entry.amount_minor for entry in entries]),
         period=period,
         begins_at=begins_at,
         ends_at=ends_at,
@@ -182,6 +153,40 @@ async def read(
         bank_bic=bank_bic,
         entries=tuple(entries),
         holds=tuple(StatementHold.model_validate(dict(row)) for row in holds),
+    )
+
+
+async def _bounds(session: AsyncSession, account_id: UUID, period: str) -> dict[str, int]:
+    first, last = days_of(period)
+    begins_at, ends_at = moments_of(period)
+    just_before = timedelta(microseconds=1)
+    asked = {
+        "account": account_id,
+        "period": period,
+        "before": f"{first - timedelta(days=1):%Y-%m}",
+        "after": f"{last + timedelta(days=1):%Y-%m}",
+        "begins_at": begins_at - just_before,
+        "ends_at": ends_at - just_before,
+    }
+    return dict((await session.execute(_BOUNDS, asked)).mappings().one())
+
+
+def _frame(holder: AccountHolder, period: str, bounds: dict[str, int], amounts: Sequence[int]) -> Statement:
+    first, last = days_of(period)
+    credited = [amount for amount in amounts if amount > 0]
+    debited = [amount for amount in amounts if amount < 0]
+    return Statement(
+        holder=holder,
+        first=first,
+        last=last,
+        zone=ZONE,
+        # Whenever it is made, it says the same.
+        made_at=moments_of(period)[1],
+        credit_count=len(credited),
+        credit_minor=sum(credited),
+        debit_count=len(debited),
+        debit_minor=sum(debited),
+        **bounds,
     )
 
 
