@@ -7,10 +7,11 @@
 that asks for `db` without a person sees no row of the bank.
 """
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security.base import SecurityBase
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from api import audit
@@ -77,11 +78,21 @@ async def early_caller(request: Request) -> Caller:
         return await signed_in_person(request, await _BEARER(request), db)
 
 
-async def _current_user(request: Request, credentials: Bearer, db: Db) -> Caller:
-    return await signed_in_person(request, credentials, db)
+class SignedIn(SecurityBase):
+    """The access token as the API's description has it, answering with its person.
+
+    It asks for the token and the transaction itself: FastAPI walks a tree of dependencies again in every request.
+    """
+
+    model, scheme_name = _BEARER.model, _BEARER.scheme_name
+
+    async def __call__(self, request: Request) -> Caller:
+        """Whose request it is. Raises as `signed_in_person` does."""
+        return await signed_in_person(request, await _BEARER(request), await work_of(request).opened())
 
 
-CurrentUser = Annotated[Caller, Depends(_current_user)]
+signed_in: Final = SignedIn()
+CurrentUser = Annotated[Caller, Depends(signed_in)]
 
 
 def Requires(permission: str) -> Any:  # noqa: N802 # reads as the annotation that it is

@@ -50,13 +50,8 @@ from infra.temporal import release_clients
 from infra.tokens import Tokens
 
 ROUTERS: Final = (
-    operations.router,
-    documentation.router,
     auth.router,
-    verification.router,
-    users.router,
     factors.router,
-    passwords.router,
     devices.router,
     identities.router,
     accounts.router,
@@ -68,6 +63,12 @@ ROUTERS: Final = (
     *kyc.routers,
     market.router,
     admin.router,
+    # Under several addresses: what comes this far is compared with each of their routes.
+    users.router,
+    passwords.router,
+    verification.router,
+    operations.router,
+    documentation.router,
     console.router,
 )
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
@@ -27,14 +27,16 @@ class Protection:
 
     def __init__(self, public_url: str) -> None:
         """`public_url`: the address under which people reach the API; HSTS is told where it is https."""
-        self._headers = dict(_STRICT)
+        headers = dict(_STRICT)
         if public_url.startswith("https://"):
-            self._headers["Strict-Transport-Security"] = _TRANSPORT
+            headers["Strict-Transport-Security"] = _TRANSPORT
+        # As ASGI writes headers, so that an answer takes them as they are.
+        self._headers = Headers(headers).raw
 
     def complete(self, headers: MutableHeaders) -> None:
         """Adds what is missing."""
-        for name, value in self._headers.items():
-            headers.setdefault(name, value)
+        said = {name for name, _ in headers.raw}
+        headers.raw.extend(header for header in self._headers if header[0] not in said)
 
 
 def cors(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:

@@ -18,6 +18,8 @@ from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response, params
 from fastapi.routing import APIRoute
+from starlette.routing import Match
+from starlette.types import Scope
 
 from api import audit, idempotency
 from api.answers import answer, read_json
@@ -91,9 +93,20 @@ class Route(APIRoute):
         return handle
 
 
+class Feature(APIRouter):
+    """The operations under one address. They are compared with requests to it alone, not with every request."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Whether one of them serves a request."""
+        # Behind a proxy that takes a part of the address off, the prefix is not where the path begins.
+        if self.prefix not in scope["path"]:
+            return Match.NONE, {}
+        return super().matches(scope)
+
+
 def feature(name: str, *, prefix: str | None = None, route_class: type[APIRoute] = Route) -> APIRouter:
     """A router for the feature `name`, at `/api/v1/<name>` unless `prefix` says otherwise."""
-    return APIRouter(
+    return Feature(
         prefix=PREFIX + (f"/{name}" if prefix is None else prefix),
         tags=[name],
         route_class=route_class,

@@ -40,6 +40,9 @@ _POST: Final = text(
     " FROM ledger_post(CAST(:batch AS json), CAST(:accounts AS uuid[]), CAST(:places AS integer[]),"
     " CAST(:amounts AS bigint[]))"
 )
+_BALANCE: Final = text(
+    "SELECT account_id, currency, posted_minor, held_minor FROM ledger_balances WHERE account_id = :account"
+)
 _OFTEN_EMPTY: Final = (
     "from_account_id",
     "to_account_id",
@@ -207,10 +210,7 @@ async def balance(session: AsyncSession, account_id: UUID) -> Balance:
 
     Raises `NotFound` for one that is not visible.
     """
-    answer = await session.execute(
-        text("SELECT account_id, currency, posted_minor, held_minor FROM ledger_balances WHERE account_id = :account"),
-        {"account": account_id},
-    )
+    answer = await session.execute(_BALANCE, {"account": account_id})
     row = answer.mappings().one_or_none()
     if row is None:
         raise NotFound("There is no such account")

@@ -35,5 +35,5 @@ async def _anybody() -> Caller:
 def create_app() -> FastAPI:
     """The application over the settings of the process."""
     app = main.create_app()
-    app.dependency_overrides[deps._current_user] = _anybody
+    app.dependency_overrides[deps.signed_in] = _anybody
     return app
