@@ -43,8 +43,9 @@ _LOCK: Final = text("SELECT pg_advisory_xact_lock(7203001)")
 def seed(owner_url: str, keyring: Keyring | None = None) -> list[dict[str, Any]]:
     """Adds what is missing to the database at `owner_url` (owner role, migrated) and returns its people.
 
-    Each person is `{email, password, role, preset?, totp_secret?, name, user_id}`. `keyring` seals what is personal;
-    where none is given it is the one of this process's settings.
+    Each person is `{email, password, role, preset?, permissions?, totp_secret?, name, user_id}`; `permissions` are what
+    they may do beside their preset. `keyring` seals what is personal; where none is given it is the one of this
+    process's settings.
     """
     if keyring is None:
         keyring = Keyring.of(settings().field_keys, settings().field_key_id)
@@ -72,7 +73,9 @@ async def _seed(owner_url: str, keyring: Keyring) -> list[dict[str, Any]]:
 
 def _described(person: dict[str, Any], user_id: UUID) -> dict[str, Any]:
     told: dict[str, Any] = {
-        key: person[key] for key in ("email", "password", "role", "preset", "totp_secret") if key in person
+        key: person[key]
+        for key in ("email", "password", "role", "preset", "permissions", "totp_secret")
+        if key in person
     }
     return {**told, "name": f"{person['first_name']} {person['last_name']}", "user_id": str(user_id)}
 
@@ -94,9 +97,9 @@ async def _insert_person(session: AsyncSession, passwords: Passwords, person: di
     added = await session.execute(
         text(
             "INSERT INTO users (email, email_verified_at, password_hash, first_name, last_name, phone, date_of_birth,"
-            " address, role, preset, tier, kyc_status, kyc_review_due)"
+            " address, role, preset, permissions, tier, kyc_status, kyc_review_due)"
             " VALUES (:email, now(), :password_hash, :first_name, :last_name, :phone, CAST(:date_of_birth AS date),"
-            " CAST(:address AS jsonb), :role, :preset, :tier, :kyc_status,"
+            " CAST(:address AS jsonb), :role, :preset, :permissions, :tier, :kyc_status,"
             " CASE WHEN :role = 'customer' AND :kyc_status = 'approved' THEN now() + interval '3 years' END)"
             " RETURNING id"
         ),
@@ -104,6 +107,7 @@ async def _insert_person(session: AsyncSession, passwords: Passwords, person: di
             "phone": None,
             "date_of_birth": None,
             "preset": None,
+            "permissions": [],
             "tier": "standard",
             "kyc_status": "not_started",
             **person,

@@ -186,7 +186,7 @@ class Walk:
             self._say(f"{name:<18} {address}")
         for person in self._info["people"]:
             factor = f", codes of {person['totp_secret']}" if "totp_secret" in person else ""
-            part = person.get("preset") or person["role"]
+            part = ", ".join((person.get("preset") or person["role"], *person.get("permissions", ())))
             self._say(f"{person['email']:<38} {person['password']}  ({part}{factor})")
 
     def _title(self, text: str) -> None:

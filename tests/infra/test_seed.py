@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from infra.database import transaction
 from infra.seed import seed
-from models.auth import PRESETS, check_password
+from models.auth import PRESETS, Permission, check_password
 from models.tables.ledger import proof, totals
 
 
@@ -38,12 +38,16 @@ async def test_the_people_are_those_that_a_stack_promises(database_url: str, own
         "compliance_officer",
         "compliance_officer",
         "operations",
+        "operations",
         "senior_compliance_officer",
         "senior_compliance_officer",
     ]
     (with_factor,) = [person for person in people if "totp_secret" in person]
     assert with_factor == people[-1]  # whoever takes the first of a preset needs no code
     assert set(presets) <= set(PRESETS)
+    # A large reversal takes two of them, and no preset has the permission.
+    reversers = [person for person in people if Permission.TRANSACTIONS_APPROVE in person.get("permissions", ())]
+    assert [person["preset"] for person in reversers] == ["operations", "operations"]
     for person in people:
         check_password(person["password"])
     async with transaction(owner_engine) as session:
