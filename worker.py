@@ -29,6 +29,7 @@ from activities.ledger import LedgerSteps
 from activities.notifications import NotificationSteps
 from activities.payments import FundingSteps, PaymentDesk, ReleaseSteps, StandingOrderSteps
 from activities.payments import SettlementSteps as PaymentSettlementSteps
+from activities.reconciliation import ReconciliationSteps
 from activities.sanctions import SanctionsSteps
 from activities.side_proofs import SideProofSteps
 from activities.statements import StatementSteps
@@ -44,7 +45,7 @@ from infra.providers.email import EmailProvider, FolderEmail, SendGridEmail
 from infra.providers.sanctions import Fetcher
 from infra.providers.scan import ClamAV, NoScanner, Scanner
 from infra.providers.store import open_statements, open_vault
-from infra.settings import EmailKind, ScannerKind, Settings, settings
+from infra.settings import BankHours, EmailKind, ScannerKind, Settings, settings
 from models.upkeep import UpkeepStep
 from workflows.audit import AuditSealWorkflow
 from workflows.auth import SessionCleanupWorkflow
@@ -55,6 +56,7 @@ from workflows.ledger import FlowRollupWorkflow, LedgerProofWorkflow, LedgerRoll
 from workflows.notifications import NotificationWorkflow
 from workflows.payments import PaymentLateAnswerWorkflow, PaymentWorkflow, StandingOrderWorkflow
 from workflows.recalls import WireRecallWorkflow
+from workflows.reconciliation import ReconciliationWorkflow
 from workflows.sanctions import SanctionsRefreshWorkflow
 from workflows.side_proofs import FlowProofWorkflow, ProcessProofWorkflow
 from workflows.statements import AccountStatementWorkflow, MonthlyStatementsWorkflow, StatementsWorkflow
@@ -68,6 +70,7 @@ WORKFLOWS: Sequence[type] = (
     WireWorkflow,
     WireLateAnswerWorkflow,
     WireRecallWorkflow,
+    ReconciliationWorkflow,
     KycReviewWorkflow,
     KycExpiryWorkflow,
     PaymentWorkflow,
@@ -112,6 +115,7 @@ def assemble(config: Settings, engine: AsyncEngine) -> Parts:
     notifications = NotificationSteps(engine, _email(config), keyring)
     books = LedgerSteps(engine)
     aside = SideProofSteps(engine)
+    matching = ReconciliationSteps(engine, config.nostro_accounts, always_open=config.bank_hours is BankHours.ALWAYS)
     lists = SanctionsSteps(engine, config.sanctions_sources, Fetcher(config.sanctions_dir))
     auditing = AuditSteps(engine, config.audit_anchor_file)
     papers = DocumentSteps(
@@ -131,6 +135,7 @@ def assemble(config: Settings, engine: AsyncEngine) -> Parts:
             settlement.note_silence,
             recalls.review,
             recalls.send,
+            matching.reconcile,
             *_payment_steps(PaymentDesk.of(config, engine, channel)),
             notifications.send,
             *_reviews(KycDesk.of(config, engine)),

@@ -19,7 +19,7 @@ from infra.database import transaction
 from infra.providers.bank import BankChannel, UnreadableMessage, read_answers
 from models.bank import AnswerKind, BankAnswer, ParsedMessage
 from models.money import written
-from models.tables import wires
+from models.tables import bank_statements, wires
 from models.tables.outbox import enqueue
 
 log = structlog.get_logger(__name__)
@@ -105,8 +105,7 @@ class BankInbox:
             reason = str(error)[:500]
         else:
             values |= {"type": parsed.message_type, "message_id": parsed.message_id, "named": len(parsed.answers)}
-            if unmatched := await self._record(session, message.id, parsed):
-                reason = "no order of ours: " + ", ".join(unmatched)[:400]
+            reason = await self._record(session, message.id, parsed)
         await session.execute(_READ_AGAIN, values | {"status": "quarantined" if reason else "read", "reason": reason})
         return reason is None
 
@@ -122,16 +121,23 @@ class BankInbox:
             if message_id is None:
                 # Read before, and a crash came before the file was put away; or the bank has sent it twice.
                 return await _was_read(session, content)
-            unmatched = await self._record(session, message_id, parsed)
-            if unmatched:
+            reason = await self._record(session, message_id, parsed)
+            if reason is not None:
                 await session.execute(
                     text("UPDATE bank_messages SET status = 'quarantined', reason = :reason WHERE id = :id"),
-                    {"id": message_id, "reason": "no order of ours: " + ", ".join(unmatched)[:400]},
+                    {"id": message_id, "reason": reason},
                 )
-                log.warning("bank.unmatched", file=name, unmatched=unmatched)
-        return not unmatched
+                log.warning("bank.unmatched", file=name, reason=reason)
+        return reason is None
 
-    async def _record(self, session: AsyncSession, message_id: Any, parsed: ParsedMessage) -> list[str]:
+    async def _record(self, session: AsyncSession, message_id: Any, parsed: ParsedMessage) -> str | None:
+        """Keeps what a message says. Why a person has to look at it, if one has to."""
+        strange = await bank_statements.keep(session, message_id, parsed.statements)
+        if unmatched := await self._record_answers(session, message_id, parsed):
+            strange.append("no order of ours: " + ", ".join(unmatched))
+        return "; ".join(strange)[:450] or None
+
+    async def _record_answers(self, session: AsyncSession, message_id: Any, parsed: ParsedMessage) -> list[str]:
         unmatched: list[str] = []
         woken: dict[UUID, Order] = {}
         for position, answer in enumerate(parsed.answers):

@@ -125,6 +125,18 @@ SCHEDULES: Final[dict[str, Upkeep]] = {
         # The next hour's says the same of now.
         catch_up=timedelta(minutes=10),
     ),
+    "reconciliation": Upkeep(
+        workflow="reconciliation",
+        why="The bank's statements are compared with what we booked, every quarter of an hour.",
+        spec=ScheduleSpec(
+            intervals=[ScheduleIntervalSpec(every=timedelta(minutes=15))],
+            jitter=timedelta(minutes=1),
+            time_zone_name="UTC",
+        ),
+        # Each run takes all that is new.
+        catch_up=timedelta(minutes=15),
+        timeout=timedelta(hours=1),
+    ),
     "data-cleanup": Upkeep(
         workflow="data-cleanup",
         why="Data that nothing reads any more is taken out, daily.",

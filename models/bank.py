@@ -261,6 +261,23 @@ class StatementBalance(_Fact):
     day: date
 
 
+class BankStatement(_Fact):
+    """One statement of one account, whole. `day` is the day of its closing balance.
+
+    `sequence` is its number, which goes up by one with each statement of the account. Balances are signed, as in
+    `StatementBalance`; None where the statement has none.
+    """
+
+    account: str
+    statement_id: str
+    sequence: int | None
+    currency: Currency
+    day: date
+    opening_minor: int | None
+    closing_minor: int | None
+    entries: tuple[BankAnswer, ...]
+
+
 class ParsedMessage(_Fact):
     """One received message. `message_type` is its full name with version, for example `pain.002.001.10`.
 
@@ -274,5 +291,6 @@ class ParsedMessage(_Fact):
     created_at: AwareDatetime
     answers: tuple[BankAnswer, ...] = ()
     balances: tuple[StatementBalance, ...] = ()
+    statements: tuple[BankStatement, ...] = ()
     group_status: str | None = None
     group_reason: str | None = None

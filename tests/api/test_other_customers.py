@@ -29,6 +29,7 @@ OWNED = {
     "letter_id": "SELECT id FROM notifications LIMIT 1",
     "statement_id": "SELECT id FROM statements LIMIT 1",
     "schedule_id": "SELECT 'ledger-proof'",
+    "break_id": "SELECT id FROM reconciliation_breaks LIMIT 1",
     "country": "SELECT 'ZZ'",
     "delegation_id": "SELECT id FROM approver_delegations LIMIT 1",
     "user_id": "SELECT user_id FROM wire_transfers LIMIT 1",

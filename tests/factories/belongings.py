@@ -79,6 +79,14 @@ _ROWS = """
         VALUES (CAST(:wire AS uuid), 'inbound', 'pacs.002', 'a.xml', sha256('m'), 'x', 'read');
     INSERT INTO bank_answers (message_id, position, wire_id, kind)
         SELECT id, 1, CAST(:wire AS uuid), 'accepted' FROM bank_messages;
+    INSERT INTO bank_statements (message_id, account, statement_id, sequence, currency, day)
+        SELECT id, 'NL26MOCK0000009001', 'S-1', 1, 'USD', '2026-11-23' FROM bank_messages;
+    INSERT INTO bank_statement_entries (statement_id, position, amount_minor, currency, booked)
+        SELECT id, 0, -1, 'USD', true FROM bank_statements;
+    INSERT INTO nostro_items (transaction_id, leg, account, currency, amount_minor, value_on, booked_at)
+        SELECT transaction_id, leg, 'NL26MOCK0000009001', 'USD', -1, '2026-11-23', now() FROM postings LIMIT 1;
+    INSERT INTO reconciliation_breaks (subject, kind, account, currency, day, theirs_minor, detail, two_people)
+        VALUES ('entry/1', 'not_in_ours', 'NL26MOCK0000009001', 'USD', '2026-11-23', -1, 'd', false);
     INSERT INTO kyc_documents (user_id, document_type, file_path, file_hash, upload_hash, content_type, size_bytes,
                                pages, key_sealed)
         VALUES (:customer, 'passport', 'a-key-of-the-store', repeat('a', 64), repeat('b', 64), 'application/pdf', 1, 1,

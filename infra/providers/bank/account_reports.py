@@ -1,5 +1,7 @@
 """camt.054 and camt.053: what was booked on our account at the bank."""
 
+from collections.abc import Sequence
+from datetime import date
 from typing import Final
 
 from infra.providers.bank.received import Part
@@ -7,6 +9,7 @@ from infra.providers.bank.status_reports import reason_text
 from models.bank import (
     AnswerKind,
     BankAnswer,
+    BankStatement,
     EntryDirection,
     ParsedMessage,
     StatementBalance,
@@ -20,20 +23,26 @@ def read_notification(message_type: str, document: Part) -> ParsedMessage:
     """A camt.054: an answer per payment in every entry. `UnreadableMessage` where no amount is."""
     report = document.needed("BkToCstmrDbtCdtNtfctn")
     answers = [answer for notice in report.parts("Ntfctn") for answer in _entries(notice, statement=False)]
-    return _message(message_type, report, answers, [])
+    return _message(message_type, report, answers)
 
 
 def read_statement(message_type: str, document: Part) -> ParsedMessage:
-    """A camt.053: the balances, and an answer of kind `statement_entry` per payment in every entry."""
+    """A camt.053: whole statements with their balances, and an answer of kind `statement_entry` per payment in every
+    entry. `UnreadableMessage` for a page of a statement: what it adds up to is not in it."""
     report = document.needed("BkToCstmrStmt")
-    statements = report.parts("Stmt")
-    answers = [answer for statement in statements for answer in _entries(statement, statement=True)]
-    balances = [_balance(statement, one) for statement in statements for one in statement.parts("Bal")]
-    return _message(message_type, report, answers, balances)
+    written_on = report.needed("GrpHdr").moment("CreDtTm").date()
+    statements = [_statement(one, written_on) for one in report.parts("Stmt")]
+    answers = [answer for statement in statements for answer in statement.entries]
+    balances = [_balance(statement, one) for statement in report.parts("Stmt") for one in statement.parts("Bal")]
+    return _message(message_type, report, answers, balances, statements)
 
 
 def _message(
-    message_type: str, report: Part, answers: list[BankAnswer], balances: list[StatementBalance]
+    message_type: str,
+    report: Part,
+    answers: list[BankAnswer],
+    balances: Sequence[StatementBalance] = (),
+    statements: Sequence[BankStatement] = (),
 ) -> ParsedMessage:
     header = report.needed("GrpHdr")
     return ParsedMessage(
@@ -42,6 +51,33 @@ def _message(
         created_at=header.moment("CreDtTm"),
         answers=tuple(answers),
         balances=tuple(balances),
+        statements=tuple(statements),
+    )
+
+
+def _statement(statement: Part, written_on: date) -> BankStatement:
+    page = statement.part("StmtPgntn")
+    if page is not None and (page.text("PgNb"), page.text("LastPgInd")) not in {("1", "true"), ("1", "1")}:
+        raise UnreadableMessage(f"{page.path}: it is a page of a statement, and only whole statements are read")
+    number = statement.text("ElctrncSeqNb", "LglSeqNb")
+    if number is not None and not (number.isascii() and number.isdigit() and len(number) <= 18):
+        raise UnreadableMessage(f"{statement.path}/ElctrncSeqNb is not a number")
+    entries = _entries(statement, statement=True)
+    balances = {one.kind: one for one in (_balance(statement, one) for one in statement.parts("Bal"))}
+    opening, closing = balances.get("OPBD") or balances.get("PRCD"), balances.get("CLBD")
+    currencies = [one.currency for one in (closing, opening, *entries) if one is not None]
+    currency = statement.text("Acct/Ccy") or next(filter(None, currencies), None)
+    if currency is None or set(currencies) - {currency}:
+        raise UnreadableMessage(f"{statement.path} does not say in which one currency it is")
+    return BankStatement(
+        account=_account(statement),
+        statement_id=statement.needed_text("Id"),
+        sequence=None if number is None else int(number),
+        currency=currency,
+        day=closing.day if closing else written_on,
+        opening_minor=opening.amount_minor if opening else None,
+        closing_minor=closing.amount_minor if closing else None,
+        entries=tuple(entries),
     )
 
 
@@ -74,7 +110,8 @@ def _entries(report: Part, *, statement: bool) -> list[BankAnswer]:
 
 def _answer(account: str, entry: Part, payment: Part, *, alone: bool, statement: bool) -> BankAnswer:
     amount = payment.amount("Amt", "AmtDtls/TxAmt/Amt")
-    if amount is None and alone:
+    # The amount of a payment may be in the currency it was ordered in; what an entry changes its account by is its own.
+    if alone and (statement or amount is None):
         amount = entry.amount("Amt")
     if amount is None:
         raise UnreadableMessage(f"{payment.path} does not say its amount")
