@@ -29,7 +29,7 @@ async def files(statement: MonthlyStatement) -> dict[StatementForm, bytes]:
     return {
         StatementForm.JSON: told,
         StatementForm.PDF: await typeset.pdf(
-            "statement", _shown(statement), made_at=statement.ends_at, attached={ATTACHED: told}
+            "statement", shown(statement), made_at=statement.ends_at, attached={ATTACHED: told}
         ),
         StatementForm.CSV: await _whole(sheet(statement.frame, _pages(statement))),
         StatementForm.CAMT053: await _whole(
@@ -47,7 +47,8 @@ async def _pages(statement: MonthlyStatement) -> AsyncIterator[Sequence[Statemen
         yield statement.entries
 
 
-def _shown(statement: MonthlyStatement) -> dict[str, Any]:
+def shown(statement: MonthlyStatement) -> dict[str, Any]:
+    """What the template is given: everything as it is printed."""
     frame, currency = statement.frame, statement.frame.holder.currency
 
     def amount(minor: int) -> str:

@@ -10,7 +10,8 @@ import datetime
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,6 +31,10 @@ _SURELY_SHOWN: Final = re.compile(
 )
 
 
+# Setting is work for processors, and each thread that sets keeps memory for it: two, whoever asks.
+_SETTERS: Final = ThreadPoolExecutor(2, "typeset")
+
+
 @lru_cache(maxsize=1)
 def _fonts() -> typst.Fonts:
     folders = [Path(font.__file__).parent for font in (manimgx_fonts, manimgx_fonts_cjk)]
@@ -43,7 +48,8 @@ async def pdf(
 
     A sign that no font has, or that nobody would see, is shown as its code point: `<U+202E>`.
     """
-    return await asyncio.to_thread(set_now, template, data, made_at=made_at, attached=attached)
+    act = partial(set_now, template, data, made_at=made_at, attached=attached)
+    return await asyncio.get_running_loop().run_in_executor(_SETTERS, act)
 
 
 def set_now(

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -19,15 +19,24 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.testing import ActivityEnvironment
 
 from activities.statements import StatementSteps
+from infra.crypto import Keyring
 from infra.database import transaction
 from infra.providers.bank import read_answers
-from infra.providers.store import StatementVault, open_statements
+from infra.providers.store import FolderStore, StatementVault, open_statements
 from infra.settings import Settings
 from models.errors import RuleRefused
 from models.money import to_minor
-from models.statements import AccountRun, StatementForm, StatementUnreadable, moments_of
+from models.statements import (
+    AccountRun,
+    StatementForm,
+    StatementPage,
+    StatementSweep,
+    StatementUnreadable,
+    moments_of,
+)
 from models.tables import ledger
 from models.tables import monthly_statements as table
 from models.tables.balances import balance_at
@@ -302,6 +311,52 @@ async def test_a_file_that_was_touched_is_not_handed_out(
     (config.store_dir / files[StatementForm.JSON].file_path).rename(path)
     with pytest.raises(StatementUnreadable):
         await contents(owner_engine, vault, stored.id)
+
+
+class _PowerCut(BaseException):
+    """What no code of ours survives."""
+
+
+class _Failing(FolderStore):
+    """A store in which power is cut after so many objects."""
+
+    left = 0
+
+    async def put(self, key: str, content: BinaryIO) -> None:
+        if self.left == 0:
+            raise _PowerCut
+        self.left -= 1
+        await super().put(key, content)
+
+
+async def test_a_page_that_is_killed_anywhere_goes_on_and_nothing_is_doubled(
+    owner_engine: AsyncEngine, worker_engine: AsyncEngine, config: Settings
+) -> None:
+    customers = sorted([(await _with_some_money(owner_engine))[1] for _ in range(3)])
+    store = _Failing(config.store_dir)
+    vault = StatementVault(store, Keyring.of(config.field_keys, config.field_key_id))
+    steps = StatementSteps(config, worker_engine, vault)
+    page = StatementPage(period=OCTOBER, first=customers[0], last=customers[-1])
+    kills = 0
+    for left in (2, 5, 1, 3, 8):
+        store.left = left
+        try:
+            made = await ActivityEnvironment().run(steps.make_page, page)
+        except _PowerCut:
+            kills += 1
+    assert kills == 4
+    assert made.statements == 3
+    # An hour later what belongs to nothing is taken out, and what is young is not.
+    now = datetime.now(UTC)
+    sweep = StatementSweep(period=OCTOBER, run="r", at=now, made=made)
+    assert (await ActivityEnvironment().run(steps.finish, sweep)).removed == 0
+    later = sweep.model_copy(update={"at": now + timedelta(hours=2)})
+    assert (await ActivityEnvironment().run(steps.finish, later)).removed > 0
+    async with transaction(owner_engine) as session:
+        for count, what in ((3, "statements"), (12, "statement_files"), (3, "notifications")):
+            assert (await session.execute(text(f"SELECT count(*) FROM {what}"))).scalar_one() == count, what
+        kept = set((await session.execute(text("SELECT file_path FROM statement_files"))).scalars())
+    assert {one.key async for one in store.listed("statements")} == kept
 
 
 async def _with_some_money(owner: AsyncEngine) -> tuple[UUID, UUID]:

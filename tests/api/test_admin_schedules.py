@@ -1,7 +1,9 @@
 """Schedules by HTTP, over a real Temporal server: shown, paused, run now and made up, by those who may."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -16,7 +18,8 @@ from infra.schedules import SCHEDULES, reconcile
 from infra.settings import Settings
 from tests.databases import Database
 from tests.factories.auth import signed_in
-from tests.factories.users import add_officer
+from tests.factories.statements import opened
+from tests.factories.users import add_customer, add_officer
 from tests.temporal_server import temporal_server
 from tests.workflows.conftest import until
 
@@ -115,6 +118,40 @@ async def test_a_schedule_is_run_now_and_not_beside_itself(operations: httpx.Asy
         assert (await operations.post(f"{URL}/ledger-proof/trigger")).status_code == 200
         read = await _until_runs(operations, "ledger-proof", 1)
     assert [run["status"] for run in read["last_runs"]] == ["running"]
+
+
+async def test_a_month_of_statements_is_run_for_everybody_or_for_one_account(
+    operations: httpx.AsyncClient, server: WorkflowEnvironment, owner_engine: AsyncEngine
+) -> None:
+    url = f"{URL}/monthly-statements/trigger"
+    account = await opened(owner_engine, (await add_customer(owner_engine)).id, "EUR", datetime(2026, 9, 1, tzinfo=UTC))
+    month = {"period": "2026-09"}
+    one = {**month, "account_id": str(account), "reason": "The name was misspelt"}
+    for _ in range(2):
+        assert (await operations.post(url, json=month)).status_code == 200
+        assert (await operations.post(url, json=one)).status_code == 200
+    for workflow_id, kind in (
+        ("statements/2026-09", "statements"),
+        (f"statements/2026-09/{account}", "account-statement"),
+    ):
+        described = await server.client.get_workflow_handle(workflow_id).describe()
+        assert described.workflow_type == kind
+        await server.client.get_workflow_handle(workflow_id).terminate("tried enough")
+    async with transaction(owner_engine) as session:
+        noted = await session.execute(
+            text("SELECT new_values ->> 'reason' FROM audit_logs WHERE resource_id = 'monthly-statements' ORDER BY id")
+        )
+        assert list(noted.scalars())[:2] == [None, "The name was misspelt"]
+    for body, status in (
+        ({"period": "2999-01"}, 422),
+        ({"period": "2099-01"}, 400),
+        ({"period": "2026-13"}, 422),
+        ({"account_id": str(account)}, 422),
+        ({**month, "reason": "of everybody"}, 422),
+        ({**month, "account_id": str(uuid4())}, 404),
+    ):
+        assert (await operations.post(url, json=body)).status_code == status, body
+    assert (await operations.post(f"{URL}/ledger-proof/trigger", json=month)).status_code == 400
 
 
 async def test_runs_that_were_missed_are_made_up_ends_included(
