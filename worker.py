@@ -19,6 +19,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 from temporalio.worker import Interceptor, Worker
 
+from activities.alerts import AlertSteps
 from activities.audit import AuditSteps
 from activities.auth import AuthSteps
 from activities.bank import BankInbox
@@ -42,11 +43,13 @@ from infra.database import connect
 from infra.outbox import Dispatcher, relay
 from infra.providers.bank import FolderChannel
 from infra.providers.email import EmailProvider, FolderEmail, SendGridEmail
+from infra.providers.quotes import open_quotes
 from infra.providers.sanctions import Fetcher
 from infra.providers.scan import ClamAV, NoScanner, Scanner
 from infra.providers.store import open_statements, open_vault
 from infra.settings import BankHours, EmailKind, ScannerKind, Settings, settings
 from models.upkeep import UpkeepStep
+from workflows.alerts import PriceAlertSweepWorkflow
 from workflows.audit import AuditSealWorkflow
 from workflows.auth import SessionCleanupWorkflow
 from workflows.calendars import CalendarTopUpWorkflow
@@ -93,6 +96,7 @@ WORKFLOWS: Sequence[type] = (
     MonthlyStatementsWorkflow,
     StatementsWorkflow,
     AccountStatementWorkflow,
+    PriceAlertSweepWorkflow,
 )
 
 
@@ -157,6 +161,7 @@ def assemble(config: Settings, engine: AsyncEngine) -> Parts:
             papers.destroy,
             papers.sweep,
             *_statements(StatementSteps(config, engine, open_statements(config))),
+            AlertSteps(engine, *open_quotes(config, engine)).sweep,
         ),
     )
 

@@ -10,6 +10,7 @@ from api import (
     account_history,
     accounts,
     admin,
+    alerts,
     auth,
     console,
     devices,
@@ -26,6 +27,7 @@ from api import (
     transactions,
     users,
     verification,
+    watchlists,
     wires,
 )
 from api.external import ExternalDoor
@@ -62,6 +64,8 @@ ROUTERS: Final = (
     wires.router,
     *kyc.routers,
     market.router,
+    watchlists.router,
+    alerts.router,
     admin.router,
     # Under several addresses: what comes this far is compared with each of their routes.
     users.router,

@@ -137,6 +137,14 @@ SCHEDULES: Final[dict[str, Upkeep]] = {
         catch_up=timedelta(minutes=15),
         timeout=timedelta(hours=1),
     ),
+    "price-alert-sweep": Upkeep(
+        workflow="price-alert-sweep",
+        why="Prices are compared with those swept before, and alerts that they reach are told, every five minutes.",
+        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=timedelta(minutes=5))], time_zone_name="UTC"),
+        # The next one compares with the same prices.
+        catch_up=timedelta(minutes=5),
+        timeout=timedelta(minutes=30),
+    ),
     "data-cleanup": Upkeep(
         workflow="data-cleanup",
         why="Data that nothing reads any more is taken out, daily.",

@@ -17,6 +17,8 @@ from tests.factories.users import add_customer
 
 # What an id in an address names. A new one is added here, with a row in tests/factories/belongings.py.
 OWNED = {
+    "alert_id": "SELECT id FROM price_alerts LIMIT 1",
+    "watchlist_id": "SELECT id FROM watchlists LIMIT 1",
     "account_id": "SELECT id FROM accounts WHERE user_id IS NOT NULL LIMIT 1",
     "transaction_id": "SELECT id FROM transactions ORDER BY id DESC LIMIT 1",
     "beneficiary_id": "SELECT id FROM beneficiaries LIMIT 1",

@@ -115,6 +115,13 @@ _ROWS = """
         SELECT id, user_id, :officer, 'Odd' FROM kyc_cases;
     INSERT INTO kyc_events (case_id, customer_id, event, status, actor)
         SELECT id, user_id, 'opened', status, 'process' FROM kyc_cases;
+    INSERT INTO watchlists (user_id, name) VALUES (:customer, 'Mine');
+    INSERT INTO watchlist_items (watchlist_id, user_id, symbol, position)
+        SELECT id, user_id, 'XALDE', 1 FROM watchlists;
+    INSERT INTO price_alerts (user_id, symbol, condition, level, reference, times)
+        VALUES (:customer, 'XALDE', 'above', 1, 1, 1);
+    INSERT INTO price_alert_firings (alert_id, number, user_id, price, as_of, fired_at)
+        SELECT id, 1, user_id, 1, now(), now() FROM price_alerts;
 """
 # A wire is recalled when it has left; here that is said without the steps before it.
 _RECALLED = """

@@ -1,4 +1,4 @@
-"""Sessions of the exchange, what was told of prices, and the budgets for asking."""
+"""Sessions of the exchange, what was told of prices, the budgets for asking; watchlists, and alerts on prices."""
 
 from pathlib import Path
 
@@ -19,5 +19,10 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.execute(
+        "DROP FUNCTION sweep_price_alerts(text[], numeric[], numeric[], timestamptz[], date[], boolean[], numeric[],"
+        " timestamptz)"
+    )
+    op.execute("DROP TABLE price_alert_firings, price_alerts, market_prices, watchlist_items, watchlists")
     op.execute("DROP FUNCTION market_ask(text, integer, interval, interval), market_spent(text, timestamptz)")
     op.execute("DROP TABLE market_answers, market_calls, market_budgets, market_days")

@@ -1,0 +1,31 @@
+"""The sweep of price alerts, by its schedule and on demand."""
+
+from datetime import timedelta
+
+from temporalio import workflow
+
+from activities.alerts import AlertSteps
+from models.alerts import Swept
+from models.upkeep import UpkeepStep
+from workflows.policies import SOURCE, UPKEEP_SECONDS
+
+
+@workflow.defn(name="price-alert-sweep")
+class PriceAlertSweepWorkflow:
+    """Sweeps the prices of this moment once."""
+
+    @workflow.run
+    async def run(self) -> Swept:
+        done: Swept = await workflow.execute_activity_method(
+            AlertSteps.sweep,
+            UpkeepStep(at=workflow.now()),
+            start_to_close_timeout=UPKEEP_SECONDS,
+            heartbeat_timeout=timedelta(minutes=2),
+            retry_policy=SOURCE,
+            summary="Compare prices with those swept before",
+        )
+        workflow.set_current_details(
+            f"{done.symbols} symbols have alerts, {done.priced} prices were told, {done.fired} alerts fired,"
+            f" {done.expired} expired."
+        )
+        return done
