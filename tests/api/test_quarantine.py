@@ -116,6 +116,27 @@ async def test_nobody_but_operations_sees_it(desk: Desk, app: FastAPI, owner_eng
         assert (await desk.act(file, "dismiss")).status_code == 403
 
 
+async def test_bad_files_are_set_aside_and_the_good_one_after_them_is_read(
+    desk: Desk, owner_engine: AsyncEngine, api_engine: AsyncEngine
+) -> None:
+    wire = await ordered(api_engine, await people(owner_engine))
+    with (desk.inbox / "1-large.xml").open("wb") as large:
+        large.truncate(100 * 1024 * 1024)
+    (desk.inbox / "2-deep.xml").write_bytes(b"<a>" * 100_000 + b"</a>" * 100_000)
+    (desk.inbox / "3-nul.xml").write_bytes(_report("A").replace(b"<TxSts>", b"\0<TxSts>"))
+    (desk.inbox / "4-zeros.xml").write_bytes(b"\0" * 4096)
+    (desk.inbox / "5-good.xml").write_bytes(_report(wire.end_to_end_id))
+    assert await desk.reader.read_waiting() == 5
+    told = {one["file_name"]: (one["bytes_kept"], one["reason"]) for one in await desk.files()}
+    assert sorted(told) == ["1-large.xml", "2-deep.xml", "3-nul.xml", "4-zeros.xml"]
+    assert told["1-large.xml"][0] == 0
+    assert "104857600 bytes" in told["1-large.xml"][1]
+    assert all("not well-formed" in told[name][1] for name in sorted(told)[1:])
+    async with transaction(owner_engine) as session:
+        assert (await session.execute(text("SELECT wire_id FROM bank_answers"))).scalars().all() == [wire.id]
+    assert list(desk.inbox.iterdir()) == []
+
+
 async def test_what_cannot_be_opened_stays_and_the_next_file_is_read(desk: Desk) -> None:
     (desk.inbox / "folder").mkdir()
     (desk.inbox / "link.xml").symlink_to("/etc/hostname")

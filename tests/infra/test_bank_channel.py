@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import count
@@ -326,8 +327,14 @@ class TestIncoming:
         with (channel.inbox / NAME).open("wb") as file:
             file.truncate(MAX_BYTES * 10)
 
-        with pytest.raises(UnreadableMessage, match="at most"):
-            await channel.read(NAME)
+        tracemalloc.start()
+        try:
+            with pytest.raises(UnreadableMessage, match=f"{MAX_BYTES * 10} bytes; at most"):
+                await channel.read(NAME)
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert peak < MAX_BYTES / 10
         assert await channel.quarantine(NAME) == NAME
 
     async def test_what_is_no_file_is_not_read(self, channel: FolderChannel, tmp_path: Path) -> None:

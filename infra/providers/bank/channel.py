@@ -223,9 +223,11 @@ def _read(folder: Path, name: str) -> bytes:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
             raise UnreadableMessage(f"{name} is not a file")
-        content = file.read(MAX_BYTES + 1)
-        if len(content) > MAX_BYTES:
-            raise UnreadableMessage(f"{name} has {found.st_size} bytes; at most {MAX_BYTES} are read")
+        # By its size before any of it is read, and by what is read: it may have grown since.
+        content = b"" if found.st_size > MAX_BYTES else file.read(MAX_BYTES + 1)
+        size = max(found.st_size, len(content))
+        if size > MAX_BYTES:
+            raise UnreadableMessage(f"{name} has {size} bytes; at most {MAX_BYTES} are read")
         return content
 
 
