@@ -42,6 +42,7 @@ from models.tables import monthly_statements as table
 from models.tables.balances import balance_at
 from models.tables.monthly_statements import StoredStatement
 from tests.factories import statements as make
+from tests.factories.damage import damage
 from tests.factories.users import add_customer
 
 HERE = ZoneInfo("Europe/Amsterdam")
@@ -230,7 +231,14 @@ async def test_a_correction_is_another_version_with_a_reason_and_the_same_postin
 async def test_months_made_in_any_order_leave_no_gap(steps: StatementSteps, owner_engine: AsyncEngine) -> None:
     account, _ = await _with_some_money(owner_engine)
     later = await made(steps, account, OCTOBER)
-    # A posting of September that came to light after October was made: its clock was slow.
+    # By its moment one of its postings is September's now; it stays on the statement that it is on.
+    await damage(
+        owner_engine,
+        "UPDATE postings SET created_at = :at WHERE account_id = :account AND account_version = :version",
+        at=moments_of(SEPTEMBER)[1] - timedelta(hours=1),
+        account=account,
+        version=later.after_version + 1,
+    )
     earlier = await made(steps, account, SEPTEMBER)
     assert earlier.last_version == later.after_version
     assert earlier.closing_minor == later.opening_minor
