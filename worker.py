@@ -36,7 +36,7 @@ from activities.side_proofs import SideProofSteps
 from activities.statements import StatementSteps
 from activities.transactions import TransactionSteps
 from activities.upkeep import UpkeepSteps
-from activities.wires import ApprovalSteps, PaymentSteps, RecallSteps, SettlementSteps, WireDesk
+from activities.wires import ApprovalSteps, ComplianceSteps, PaymentSteps, RecallSteps, SettlementSteps, WireDesk
 from infra import schedules, temporal
 from infra.crypto import Keyring
 from infra.database import connect
@@ -114,7 +114,7 @@ def assemble(config: Settings, engine: AsyncEngine) -> Parts:
     channel = FolderChannel(config.bank_outbox, config.bank_inbox)
     desk = WireDesk.of(config, engine, channel)
     approval, payment, settlement = ApprovalSteps(desk), PaymentSteps(desk), SettlementSteps(desk)
-    recalls = RecallSteps(desk)
+    recalls, compliance = RecallSteps(desk), ComplianceSteps(desk)
     keyring = Keyring.of(config.field_keys, config.field_key_id)
     notifications = NotificationSteps(engine, _email(config), keyring)
     books = LedgerSteps(engine)
@@ -133,6 +133,7 @@ def assemble(config: Settings, engine: AsyncEngine) -> Parts:
             approval.route,
             approval.review,
             approval.conclude,
+            compliance.review_case,
             payment.release,
             payment.send,
             settlement.apply_answers,

@@ -165,6 +165,7 @@ class Settings(BaseSettings):
     base_currency: str = Field(default="EUR", pattern=r"^[A-Z]{3}$")
     wire_sla_seconds: int = Field(default=2 * 3600, ge=1)
     wire_hard_stop_seconds: int = Field(default=8 * 3600, ge=1)
+    wire_screening_seconds: int = Field(default=2 * 3600, ge=1)
     wire_acknowledgement_seconds: int = Field(default=4 * 3600, ge=1)
     # What wires cost by currency, and how much of a tier may leave: major units.
     wire_fees: dict[str, Fee] = FEES

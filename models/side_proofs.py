@@ -14,7 +14,7 @@ from models.ledger import Breach
 from models.payments.entries import PAYMENT
 from models.payments.states import ENDED as PAYMENT_ENDED
 from models.payments.states import PaymentStatus
-from models.wires.states import ENDED, WireStatus
+from models.wires.states import ENDED
 
 # How many findings a proof keeps and tells; it counts all of them.
 KEPT_FINDINGS: Final = 100
@@ -59,7 +59,6 @@ OWNERS: Final = (
         kind="wire",
         table="wire_transfers",
         ended=frozenset(status.value for status in ENDED),
-        keeps_hold=frozenset({WireStatus.BLOCKED.value}),
     ),
     Owner(
         kind=PAYMENT,

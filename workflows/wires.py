@@ -7,7 +7,7 @@ from typing import Any, Final
 from temporalio import workflow
 from temporalio.common import SearchAttributeKey
 
-from activities.wires import ApprovalSteps, PaymentSteps, SettlementSteps
+from activities.wires import ApprovalSteps, ComplianceSteps, PaymentSteps, SettlementSteps
 from models.search_attributes import AMOUNT_MINOR, ASSIGNEE, CASE_STATUS, CUSTOMER_REF, SLA_DUE_AT
 from models.wires import WireStart, WireState, WireStatus, WireStep, case_file
 from workflows.policies import PROVIDER, PROVIDER_HEARTBEAT, PROVIDER_SECONDS
@@ -56,13 +56,20 @@ class WireWorkflow:
     async def _advance(self, state: WireState) -> WireState:
         """The one thing to do next for a wire that stands where `state` says."""
         match state.status:
+            case WireStatus.BLOCKED:
+                return await self._desk(state)
+            case WireStatus.PENDING if state.undecided:
+                return await self._desk(state)
             case WireStatus.PENDING:
                 return await self._do(ApprovalSteps.route, "Decide who approves, start the clock")
             case WireStatus.AWAITING_APPROVAL | WireStatus.INFO_REQUESTED:
                 await self._until(state.look_again_at, f"SLA mark after {state.sla_stage}")
                 return await self._do(ApprovalSteps.review, "Look for decisions and SLA marks")
             case WireStatus.APPROVED:
-                await self._until_window(state.look_again_at)
+                if state.undecided:
+                    await self._until(state.look_again_at, f"Screening mark after {state.screening_stage}")
+                else:
+                    await self._until_window(state.look_again_at)
                 return await self._do(PaymentSteps.release, "Release in the rail's window")
             case WireStatus.RELEASED if not self._sent:
                 # Not only after `release` has answered: a worker that died between the release and its answer is
@@ -73,6 +80,11 @@ class WireWorkflow:
                     return await self._do(SettlementSteps.apply_answers, "Apply the bank's answers")
                 self._silent_since = workflow.now()
                 return await self._do(SettlementSteps.note_silence, "Tell operations that the bank is silent")
+
+    async def _desk(self, state: WireState) -> WireState:
+        """Waits for the compliance desk: for as long as it takes where the wire is blocked."""
+        await self._until(state.look_again_at, f"Screening mark after {state.screening_stage}")
+        return await self._do(ComplianceSteps.review_case, "Look for rulings and screening marks")
 
     async def _send(self) -> WireState:
         self._seen = self._wakes

@@ -6,11 +6,10 @@ from typing import Final
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
-from activities.wires import dialogue
+from activities.wires import compliance, dialogue
 from activities.wires.desk import WireDesk, tell_staff
 from activities.wires.screening import screened
 from infra.database import transaction
-from models.screening import Verdict
 from models.tables import ledger, notifications, wires
 from models.tables.wires import Wire
 from models.wires import (
@@ -25,6 +24,7 @@ from models.wires import (
     sla_clock,
     sla_stage_at,
 )
+from models.wires.compliance import ReportKind
 
 _ORDER: Final = (SlaStage.RUNNING, SlaStage.REMINDED, SlaStage.ESCALATED, SlaStage.BREACHED, SlaStage.EXPIRED)
 # What each stage says, and to whom.
@@ -57,26 +57,12 @@ class ApprovalSteps:
 
     @activity.defn(name="wire.screen")
     async def screen(self, step: WireStep) -> WireState:
-        """Screens a new wire. The listed name or bank itself blocks it; a similar name goes to two officers."""
+        """Screens a new wire. The listed name or bank itself blocks it; a similar one waits for the compliance desk."""
         async with transaction(self._desk.engine) as session:
             wire = await wires.locked(session, step.wire_id)
             if wire.status == WireStatus.PENDING and wire.compliance_status == ComplianceStatus.PENDING:
                 hits = await screened(self._desk, session, wire)
-                exact = any(hit.verdict is Verdict.EXACT for hit in hits)
-                wire.compliance_status = (
-                    ComplianceStatus.HIT if exact else ComplianceStatus.IN_REVIEW if hits else ComplianceStatus.CLEAR
-                )
-                if exact:
-                    wire.status = WireStatus.BLOCKED
-                    wire.reason_code = "sanctions_hit"
-                    await tell_staff(
-                        session,
-                        wire,
-                        permission="admin:compliance",
-                        event="wire.blocked",
-                        subject="A wire is blocked by a sanctions hit",
-                    )
-                await session.flush()
+                await compliance.settle(self._desk, session, wire, step.at)
                 await wires.tell(session, wire, "screened", step="screened", data={"hits": len(hits)})
             return await wires.state(session, wire)
 
@@ -84,44 +70,58 @@ class ApprovalSteps:
     async def route(self, step: WireStep) -> WireState:
         """Asks the matrix who has to approve, keeps its answer with the wire, and starts the clock.
 
-        Where nobody has to, the wire is approved: only a clear one, and only by a matrix that says so.
+        Where nobody has to, the wire is approved: only by a matrix that says so. One that was blocked and is cleared
+        keeps the approvers and the approvals that it had. Only a wire whose screening is clear is routed.
         """
         async with transaction(self._desk.engine) as session:
             wire = await wires.locked(session, step.wire_id)
-            if wire.status == WireStatus.PENDING:
-                routing = await self._routed(session, wire, step.at)
-                wire.approvals_required, wire.senior_required = len(routing.approvers), routing.senior
-                data = {"approvals": wire.approvals_required, "senior": routing.senior, "row": routing.row.name}
-                if not routing.approvers:
+            if wire.status == WireStatus.PENDING and wire.compliance_status == ComplianceStatus.CLEAR:
+                first = await wires.routing_of(session, wire.id) is None
+                if first:
+                    await wires.keep_routing(session, wire, await self._asked(session, wire, step.at))
+                routing = await wires.routing_of(session, wire.id)
+                wire.approvals_required, wire.senior_required = len(routing.approvers), "senior" in routing.approvers
+                data = {
+                    "approvals": wire.approvals_required,
+                    "senior": wire.senior_required,
+                    "row": routing.matrix_row,
+                }
+                if (await wires.given(session, [wire.id])).get(wire.id, 0) >= wire.approvals_required:
                     wire.status = WireStatus.APPROVED
                     await session.flush()
-                    await wires.tell(session, wire, "approved_by_rule", step="awaiting_approval", data=data)
+                    event = "approved_by_rule" if first else "approved_again"
+                    await wires.tell(session, wire, event, step="awaiting_approval" if first else None, data=data)
                     return await wires.state(session, wire)
-                clock = sla_clock(await self._desk.desk_hours(session), step.at, self._desk.sla, self._desk.hard_stop)
-                wire.sla_started_at, wire.sla_remind_at = clock.started_at, clock.remind_at
-                wire.sla_escalate_at, wire.sla_deadline = clock.escalate_at, clock.deadline
-                wire.sla_hard_stop, wire.sla_stage = clock.hard_stop, SlaStage.RUNNING
-                wire.status = WireStatus.AWAITING_APPROVAL
-                await session.flush()
-                data |= {"deadline": clock.deadline}
-                await wires.tell(session, wire, "awaiting_approval", step="awaiting_approval", data=data)
+                await self._start_clock(session, wire, step.at)
+                data["deadline"] = wire.sla_deadline
+                step_name = "awaiting_approval" if first else None
+                await wires.tell(session, wire, wire.status, step=step_name, data=data)
             return await wires.state(session, wire)
 
-    async def _routed(self, session: AsyncSession, wire: Wire, at: datetime) -> Routing:
-        routing = await wires.approvals_needed(
+    async def _start_clock(self, session: AsyncSession, wire: Wire, at: datetime) -> None:
+        clock = sla_clock(await self._desk.desk_hours(session), at, self._desk.sla, self._desk.hard_stop)
+        wire.sla_started_at, wire.sla_remind_at = clock.started_at, clock.remind_at
+        wire.sla_escalate_at, wire.sla_deadline = clock.escalate_at, clock.deadline
+        wire.sla_hard_stop, wire.sla_stage = clock.hard_stop, SlaStage.RUNNING
+        # A question that was open when the wire was blocked is open still.
+        asked = any(one.answer is None for one in await wires.questions(session, wire.id))
+        wire.status = WireStatus.INFO_REQUESTED if asked else WireStatus.AWAITING_APPROVAL
+        await session.flush()
+
+    async def _asked(self, session: AsyncSession, wire: Wire, at: datetime) -> Routing:
+        return await wires.approvals_needed(
             session,
             ToRoute(
                 wire_id=wire.id,
                 recipient_bank=wire.recipient_bank_swift or wire.recipient_routing_number or "",
-                similar_name=wire.compliance_status != ComplianceStatus.CLEAR,
+                # What was cleared by hand takes the approvers of a similar name (reference/banking.md §6.6).
+                similar_name=any(hit.known is None for hit in await wires.hits(session, wire.id)),
                 **wire.model_dump(include=ToRoute.model_fields.keys() - {"wire_id", "recipient_bank", "similar_name"}),
             ),
             base_currency=self._desk.base_currency,
             fingerprint_key=self._desk.fingerprint_key,
             at=at,
         )
-        await wires.keep_routing(session, wire, routing)
-        return routing
 
     @activity.defn(name="wire.review")
     async def review(self, step: WireStep) -> WireState:
@@ -132,6 +132,8 @@ class ApprovalSteps:
         """
         async with transaction(self._desk.engine) as session:
             wire = await wires.locked(session, step.wire_id)
+            if wire.status in UNDECIDED:
+                await compliance.look_again(self._desk, session, wire, step.at)
             if wire.status in UNDECIDED and wire.clock is not None:
                 await dialogue.tell_of_questions(session, wire)
                 if wire.status == WireStatus.AWAITING_APPROVAL:
@@ -146,6 +148,9 @@ class ApprovalSteps:
 
     async def _reach(self, session: AsyncSession, wire: Wire, stage: SlaStage, at: datetime) -> None:
         wire.sla_stage = stage
+        assert wire.sla_started_at is not None
+        # A wire that was blocked and is cleared gets another clock, which says all of it again.
+        clock = wire.sla_started_at.isoformat()
         if stage is SlaStage.EXPIRED:
             wire.status = WireStatus.EXPIRED
             wire.reason_code = "approval_deadline"
@@ -153,9 +158,9 @@ class ApprovalSteps:
             await ledger.release_hold(session, "wire", wire.id)
         else:
             permission, subject = _STAGE_NOTICE[stage]
-            await tell_staff(session, wire, permission=permission, event=f"wire.{stage}", subject=subject)
+            await tell_staff(session, wire, permission=permission, event=f"wire.{stage}", subject=subject, again=clock)
         await session.flush()
-        await wires.tell(session, wire, f"sla_{stage}", step=f"sla_{stage}", data={"at": at})
+        await wires.tell(session, wire, f"sla_{stage}", step=f"sla_{stage}/{clock}", data={"at": at})
 
     @activity.defn(name="wire.conclude")
     async def conclude(self, step: WireStep) -> WireState:
@@ -165,8 +170,11 @@ class ApprovalSteps:
             notice = _CUSTOMER_NOTICE.get(WireStatus(wire.status))
             if notice:
                 subject, body = notice
+                if wire.status == WireStatus.REJECTED and wire.compliance_status == ComplianceStatus.HIT:
+                    await compliance.owe_report(self._desk, session, wire, ReportKind.REJECTED, step.at)
                 # What an officer noted about a name that screening found stays with the staff (decision 0006).
-                told = wire.reason_text if wire.compliance_status == ComplianceStatus.CLEAR else None
+                withheld = wire.reason_withheld or wire.compliance_status != ComplianceStatus.CLEAR
+                told = None if withheld else wire.reason_text
                 reason = f"\nReason: {told or wire.reason_code}" if wire.reason_code else ""
                 await notifications.tell(
                     session,

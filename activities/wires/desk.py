@@ -26,6 +26,8 @@ class WireDesk:
     base_currency: str
     sla: timedelta
     hard_stop: timedelta
+    # What the compliance desk has to decide what screening found.
+    screening: timedelta
     acknowledgement: timedelta
     bank_name: str
     bank_bic: str
@@ -48,6 +50,7 @@ class WireDesk:
             base_currency=settings.base_currency,
             sla=timedelta(seconds=settings.wire_sla_seconds),
             hard_stop=timedelta(seconds=settings.wire_hard_stop_seconds),
+            screening=timedelta(seconds=settings.wire_screening_seconds),
             acknowledgement=timedelta(seconds=settings.wire_acknowledgement_seconds),
             bank_name=settings.bank_name,
             bank_bic=settings.bank_bic,
@@ -71,8 +74,11 @@ class WireDesk:
         return (await self.rail_hours(session, wire.currency)).add(asked_at, self.acknowledgement)
 
 
-async def tell_staff(session: AsyncSession, wire: Wire, *, permission: str, event: str, subject: str) -> None:
-    """Tells everybody on the staff who has `permission`, except the wire's maker, once for each event."""
+async def tell_staff(
+    session: AsyncSession, wire: Wire, *, permission: str, event: str, subject: str, again: str = ""
+) -> None:
+    """Tells everybody on the staff who has `permission`, except the wire's maker, once for each event, and for each
+    `again` of it where it may happen more than once."""
     people = await session.execute(
         text(
             "SELECT id, role, preset, permissions FROM users WHERE role <> 'customer' AND id <> :maker"
@@ -84,7 +90,7 @@ async def tell_staff(session: AsyncSession, wire: Wire, *, permission: str, even
         await notifications.tell(
             session,
             user_id=person,
-            key=f"wire/{wire.id}/{event}/{person}",
+            key="/".join(["wire", str(wire.id), event, *([again] if again else []), str(person)]),
             event=event,
             subject=subject,
             body=f"{subject}.\n\nWire {wire.id}, status {wire.status}. Decide in the console or by the API:"

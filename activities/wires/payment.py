@@ -9,15 +9,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
 from activities.sending import send_once
-from activities.wires.desk import WireDesk, tell_staff
-from activities.wires.screening import anything_new, require_fresh_lists
+from activities.wires.compliance import look_again
+from activities.wires.desk import WireDesk
+from activities.wires.screening import require_fresh_lists
 from infra.database import transaction
 from infra.providers.bank import build_pacs008, build_pain001
 from infra.settings import BankProfile
 from models.bank import Charges, Party, PaymentInstruction, PostalAddress, UnwritableMessage
 from models.calendars import release
 from models.errors import Forbidden
-from models.tables import ledger, wires
+from models.tables import ledger, sanctions, wires
 from models.tables.users import may_send_money
 from models.tables.wires import Wire
 from models.wires import ComplianceStatus, WireState, WireStatus, WireStep, order_references
@@ -38,32 +39,23 @@ class PaymentSteps:
         """Writes the order to the bank and marks the wire released, in one transaction; the file leaves afterwards.
 
         Outside the window, or before the execution date, answers when to look again. When the sanctions lists have
-        changed since the last screening, screens again, and blocks on anything new; raises `ListsStale` while they are
-        too old to be relied on. An order that cannot be written, or whose customer may not send money by now, ends the
-        wire (`failed`), its money back.
+        changed since the last screening, screens again: a sure hit blocks, and a likeness waits for the compliance
+        desk. No newer version of a list appears while this runs: an order is written before it, or screened against
+        it. Raises `ListsStale` while lists are too old to be relied on. An order that cannot be written, or whose
+        customer may not send money by now, ends the wire (`failed`), its money back.
         """
         async with transaction(self._desk.engine) as session:
+            await sanctions.hold_versions(session)
             wire = await wires.locked(session, step.wire_id)
-            if wire.status != WireStatus.APPROVED:
+            if wire.status == WireStatus.APPROVED:
+                await look_again(self._desk, session, wire, step.at)
+            if wire.status != WireStatus.APPROVED or wire.compliance_status != ComplianceStatus.CLEAR:
                 return await wires.state(session, wire)
             hours = await self._desk.rail_hours(session, wire.currency)
             leaving = release(hours, step.at, wire.execution_date)
             if leaving.at > step.at:
                 return await wires.state(session, wire, look_again_at=leaving.at)
             await require_fresh_lists(self._desk, session)
-            if await anything_new(self._desk, session, wire):
-                wire.status, wire.compliance_status = WireStatus.BLOCKED, ComplianceStatus.HIT
-                wire.reason_code = "sanctions_hit_at_release"
-                await session.flush()
-                await wires.tell(session, wire, "blocked_at_release", step="released")
-                await tell_staff(
-                    session,
-                    wire,
-                    permission="admin:compliance",
-                    event="wire.blocked",
-                    subject="An approved wire is blocked: the sanctions lists have changed",
-                )
-                return await wires.state(session, wire)
             try:
                 await may_send_money(session, wire.user_id, lock=True)
             except Forbidden as refused:

@@ -16,8 +16,8 @@ from infra.database import transaction
 from infra.providers.bank.charset import in_x_set
 from models.screening import Hit, Subject, SubjectKind
 from models.screening.lists import ListsStale, ListStatus
-from models.screening.parties import Customer, subjects_of_wire
-from models.tables import notifications, sanctions, wires
+from models.screening.parties import Customer, record_of, subjects_of_wire
+from models.tables import notifications, sanctions
 from models.tables.users import staff_with
 from models.tables.wires import Wire
 
@@ -61,14 +61,8 @@ async def screened(desk: WireDesk, session: AsyncSession, wire: Wire) -> list[Hi
 
 
 def _records(wire: Wire, hits: Sequence[Hit]) -> dict[str, tuple[str, str]]:
-    """Whose record each field that hit is of: the customer's, or the recipient's at their bank."""
-    bank = wire.recipient_bank_swift or wire.recipient_routing_number
-    recipient = ("counterparty", f"{bank}/{wire.recipient_account_number}")
-    customer = ("customer", str(wire.user_id))
-    # A text that somebody wrote is no record: what it names is looked at each time.
-    return {
-        hit.field: customer if hit.field.startswith("debtor") else recipient for hit in hits if hit.field != "reference"
-    }
+    found = {hit.field: record_of(hit.field, wire.model_dump()) for hit in hits}
+    return {field: record for field, record in found.items() if record is not None}
 
 
 async def _subjects(session: AsyncSession, wire: Wire) -> list[Subject]:
@@ -86,15 +80,6 @@ async def _subjects(session: AsyncSession, wire: Wire) -> list[Subject]:
         if subject.kind in {SubjectKind.NAME, SubjectKind.TEXT}
     )
     return [*subjects, *(replace(subject, text=read) for subject, read in sent if read not in {"", subject.text})]
-
-
-async def anything_new(desk: WireDesk, session: AsyncSession, wire: Wire) -> bool:
-    """Whether the lists, if they have changed since the wire was last screened, have anything on it that nobody has
-    looked at: another entry, one that has changed, or a false positive that is no longer remembered."""
-    if await sanctions.version(session) == wire.list_version:
-        return False
-    seen = {(one.list, one.entry_id, one.entry_hash) for one in await wires.hits(session, wire.id) if not one.known}
-    return any((hit.list, hit.entry_id, hit.entry_hash) not in seen for hit in await screened(desk, session, wire))
 
 
 async def require_fresh_lists(desk: WireDesk, session: AsyncSession) -> None:

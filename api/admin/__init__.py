@@ -9,6 +9,7 @@ from api.admin import quarantine as quarantine
 from api.admin import reconciliation as reconciliation
 from api.admin import sanctions as sanctions
 from api.admin import schedules as schedules
+from api.admin import screening as screening
 from api.admin.audit import router
 
 __all__ = ["router"]

@@ -15,9 +15,9 @@ router = pages("/wires")
 # What the tabs of the queue show, by their names in the address.
 TABS: Final[dict[str, tuple[WireStatus, ...]]] = {
     "to-decide": tuple(sorted(UNDECIDED)),
-    "under-way": tuple(sorted(set(WireStatus) - ENDED - UNDECIDED)),
+    "under-way": tuple(sorted(set(WireStatus) - ENDED - UNDECIDED - {WireStatus.BLOCKED})),
     "blocked": (WireStatus.BLOCKED,),
-    "ended": tuple(sorted(ENDED - {WireStatus.BLOCKED})),
+    "ended": tuple(sorted(ENDED)),
 }
 # What can be done to a wire: how the API is asked, which fields of the form go along, what is said when it is done.
 ACTS: Final[dict[str, tuple[str, str, tuple[str, ...], str]]] = {

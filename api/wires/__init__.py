@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from api.wires import banks, beneficiaries, desk, estimates, evidence, limits, messages, recalls, routes
+from api.wires import banks, beneficiaries, desk, estimates, evidence, limits, messages, recalls, routes, screening
 
 router = APIRouter()
 # Those with words in their paths come first: `/wires/{wire_id}` would take the word for an id.
@@ -15,6 +15,7 @@ for _part in (
     desk.router,
     messages.router,
     recalls.router,
+    screening.router,
 ):
     router.include_router(_part)
 

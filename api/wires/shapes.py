@@ -131,8 +131,9 @@ class Rejection(BaseModel):
     reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000)]
 
 
-# What an officer noted about a name that screening found stays with the staff (decision 0006).
-_WITHOUT_FINDINGS: Final = {ComplianceStatus.PENDING, ComplianceStatus.CLEAR}
+# A customer is told that a wire is blocked, and neither that something was found before nor why a wire with findings
+# ended: all else is tipping off.
+_TOLD: Final = {ComplianceStatus.CLEAR: ComplianceStatus.CLEAR, ComplianceStatus.PENDING: ComplianceStatus.PENDING}
 
 
 def view(wire: Wire, given: int, caller: Caller) -> WireView:
@@ -148,12 +149,21 @@ def view(wire: Wire, given: int, caller: Caller) -> WireView:
             "reason": wire.reason_text,
         }
     )
-    return _for_its_customer(shown) if caller.role == Role.CUSTOMER else shown
+    return _for_its_customer(shown, withheld=wire.reason_withheld) if caller.role == Role.CUSTOMER else shown
 
 
-def _for_its_customer(wire: WireView) -> WireView:
-    tellable = wire.compliance_status in _WITHOUT_FINDINGS
-    return wire.model_copy(update={"approved_by": None, "reason": wire.reason if tellable else None})
+def _for_its_customer(wire: WireView, *, withheld: bool) -> WireView:
+    tellable = wire.compliance_status in _TOLD
+    blocked = wire.status is WireStatus.BLOCKED
+    status = ComplianceStatus.BLOCKED if blocked else _TOLD.get(wire.compliance_status, ComplianceStatus.PENDING)
+    return wire.model_copy(
+        update={
+            "approved_by": None,
+            "compliance_status": status,
+            "reason": wire.reason if tellable and not withheld else None,
+            "reason_code": None if blocked else wire.reason_code,
+        }
+    )
 
 
 def timeline_of(events: Sequence[WireEvent], caller: Caller) -> Timeline:

@@ -64,6 +64,17 @@ def subjects_of_wire(wire: Mapping[str, Any], debtor: Customer) -> list[Subject]
     return [subject for subject in subjects if subject.text]
 
 
+def record_of(field: str, wire: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Whose record a field of a wire is: the customer's, or the recipient's at their bank, as (kind, key). None for a
+    text that somebody wrote: what it names is looked at each time."""
+    if field == "reference":
+        return None
+    if field.startswith("debtor"):
+        return "customer", str(wire["user_id"])
+    bank = wire["recipient_bank_swift"] or wire["recipient_routing_number"]
+    return "counterparty", f"{bank}/{wire['recipient_account_number']}"
+
+
 def _of_address(field: str, address: Mapping[str, Any] | None, country: str | None = None) -> list[Subject]:
     told = address or {}
     line = " ".join(str(told[part]) for part in ("street", "building", "town", "postal_code") if told.get(part))

@@ -5,12 +5,14 @@ of a wire (contract §5):
 
     pending ─► awaiting_approval ⇄ info_requested ─► approved ─► released ─► acknowledged ─► completed ─► returned
        │               │                                │           │             │
-       └► blocked      └► rejected, cancelled, expired  └► blocked  └─────────────┴► failed
+       └───────┬───────┴► rejected, cancelled, expired ◄┤           └─────────────┴► failed
+               └► blocked ◄─────────────────────────────┘
+                     └► pending (cleared), rejected, or seized, and perhaps returned by a licence
 """
 
 from models.sla import SlaClock, SlaStage, next_mark, sla_clock, sla_stage_at
 from models.wires.approval import DEFAULT_MATRIX, Approver, Facts, Matrix, Risk, Row, place_for, roles_of
-from models.wires.entries import WireMoney, return_entry, settlement_entry
+from models.wires.entries import WireMoney, licence_entry, return_entry, seizure_entry, settlement_entry
 from models.wires.orders import (
     CONTENT_FIELDS,
     CONTENT_VERSION,
@@ -80,6 +82,7 @@ __all__ = [
     "content_hash",
     "decimals",
     "end_to_end_id",
+    "licence_entry",
     "may_move",
     "next_mark",
     "order_references",
@@ -88,6 +91,7 @@ __all__ = [
     "purpose_need",
     "return_entry",
     "roles_of",
+    "seizure_entry",
     "settlement_entry",
     "sla_clock",
     "sla_stage_at",

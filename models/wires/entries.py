@@ -82,6 +82,65 @@ def settlement_entry(
     )
 
 
+def seizure_entry(wire: WireMoney, *, hold_id: UUID, blocked: UUID, value_date: date) -> Entry:
+    """The entry that takes blocked property out of the customer's reach (31 CFR 501.603), by capturing the hold.
+
+    | account           | debit        | credit |
+    |-------------------|--------------|--------|
+    | customer          | amount + fee |        |
+    | blocked           |              | amount |
+    | customer          |              | fee    |
+
+    The fee is given back: the wire was not carried out, and the fee is no property of whoever is listed.
+    """
+    legs = [
+        Leg(account_id=wire.account_id, amount_minor=-wire.debited_minor),
+        Leg(account_id=blocked, amount_minor=wire.amount_minor),
+    ]
+    if wire.fee_minor:
+        legs.append(Leg(account_id=wire.account_id, amount_minor=wire.fee_minor))
+    return Entry(
+        key=f"wire/{wire.wire_id}/seizure",
+        kind="wire_blocked",
+        currency=wire.currency,
+        amount_minor=wire.amount_minor,
+        legs=tuple(legs),
+        from_account_id=wire.account_id,
+        to_account_id=blocked,
+        description="Wire blocked",
+        category="wire_transfer",
+        metadata={"wire_id": str(wire.wire_id)},
+        value_date=value_date,
+        captures=hold_id,
+    )
+
+
+def licence_entry(wire: WireMoney, *, blocked: UUID, value_date: date) -> Entry:
+    """The entry that gives blocked property back to the customer, as a licence of the authority allows.
+
+    | account  | debit  | credit |
+    |----------|--------|--------|
+    | blocked  | amount |        |
+    | customer |        | amount |
+    """
+    return Entry(
+        key=f"wire/{wire.wire_id}/licence",
+        kind="wire_unblocked",
+        currency=wire.currency,
+        amount_minor=wire.amount_minor,
+        legs=(
+            Leg(account_id=blocked, amount_minor=-wire.amount_minor),
+            Leg(account_id=wire.account_id, amount_minor=wire.amount_minor),
+        ),
+        from_account_id=blocked,
+        to_account_id=wire.account_id,
+        description="Blocked wire given back",
+        category="wire_transfer",
+        metadata={"wire_id": str(wire.wire_id)},
+        value_date=value_date,
+    )
+
+
 def return_entry(wire: WireMoney, *, nostro: UUID, returned_minor: int, value_date: date, reason: str) -> Entry:
     """The entry for money that came back after settlement, net of what the banks on the way kept.
 

@@ -55,11 +55,19 @@ class WireState(BaseModel):
     assignee: UUID | None = None
     sla_stage: SlaStage = SlaStage.NONE
     sla_deadline: datetime | None = None
+    # The review of the compliance desk, while one is open.
+    screening_due: datetime | None = None
+    screening_stage: SlaStage = SlaStage.NONE
     # When the process has to look again if nobody wakes it: the next SLA mark, or the next release window.
     look_again_at: datetime | None = None
     message_id: str | None = None
     value_date: date | None = None
     reason_code: str | None = None
+
+    @property
+    def undecided(self) -> bool:
+        """Whether it waits for the compliance desk before anything else."""
+        return self.compliance_status is not ComplianceStatus.CLEAR
 
     @property
     def ended(self) -> bool:
@@ -78,18 +86,20 @@ _ADVICE: Final[dict[WireStatus, str]] = {
     _S.REJECTED: "Rejected by an officer. The hold is released.",
     _S.CANCELLED: "Cancelled by the customer. The hold is released.",
     _S.EXPIRED: "Nobody decided before the hard stop. The hold is released, the customer is told.",
-    _S.BLOCKED: "**Sanctions hit.** The money stays held until compliance has decided about it.",
+    _S.BLOCKED: "**Sanctions hit.** The money stays where it is until the compliance desk has decided about it.",
     _S.FAILED: "The bank refused the order. The hold is released.",
     _S.RETURNED: "The money came back and is posted to the customer's account.",
 }
+_IN_REVIEW: Final = "**Waiting for the compliance desk.** Screening found something similar to a listed name."
 
 
 def case_file(state: WireState, silent_since: datetime | None = None) -> str:
     """A wire's state as Markdown, for whoever opens its process in the Temporal UI. No personal data."""
+    in_review = state.compliance_status is ComplianceStatus.IN_REVIEW
     senior = ", one senior" if state.senior_required else ""
     lines = [
         f"### {state.status.replace('_', ' ').capitalize()}",
-        _ADVICE[state.status],
+        _IN_REVIEW if in_review and not state.ended else _ADVICE[state.status],
         "",
         "| | |",
         "|---|---|",
@@ -104,6 +114,8 @@ def case_file(state: WireState, silent_since: datetime | None = None) -> str:
         lines.append(f"| Looked after by | `{state.assignee}` |")
     if state.sla_deadline:
         lines.append(f"| Deadline | {state.sla_deadline:%Y-%m-%d %H:%M:%S} UTC, {state.sla_stage} |")
+    if state.screening_due and not state.ended:
+        lines.append(f"| Screening due | {state.screening_due:%Y-%m-%d %H:%M:%S} UTC, {state.screening_stage} |")
     if state.look_again_at and not state.ended:
         lines.append(f"| Next look | {state.look_again_at:%Y-%m-%d %H:%M:%S} UTC |")
     if state.message_id:

@@ -23,7 +23,8 @@ class WireStatus(StrEnum):
 
 
 class ComplianceStatus(StrEnum):
-    """What screening says. `in_review`: similar to a listed name; `hit`: the listed name itself."""
+    """What screening says, and the desk after it. `in_review`: similar to a listed name, and nobody has decided;
+    `hit`: the listed name itself, or confirmed to be; `clear`: nothing, or all of it cleared; `blocked`: seized."""
 
     PENDING = "pending"
     CLEAR = "clear"
@@ -48,20 +49,29 @@ MOVES: Final[dict[tuple[WireStatus, WireStatus], Mover]] = {
     (_S.PENDING, _S.AWAITING_APPROVAL): _PROCESS,
     (_S.PENDING, _S.APPROVED): _PROCESS,
     (_S.PENDING, _S.BLOCKED): _PROCESS,
+    # Its hits are cleared, its clock runs, and the customer still owes an answer from before.
+    (_S.PENDING, _S.INFO_REQUESTED): _PROCESS,
     (_S.PENDING, _S.CANCELLED): _PERSON,
+    (_S.PENDING, _S.EXPIRED): _PROCESS,
     (_S.AWAITING_APPROVAL, _S.INFO_REQUESTED): _PERSON,
     (_S.AWAITING_APPROVAL, _S.APPROVED): _PERSON,
     (_S.AWAITING_APPROVAL, _S.REJECTED): _PERSON,
     (_S.AWAITING_APPROVAL, _S.CANCELLED): _PERSON,
     (_S.AWAITING_APPROVAL, _S.EXPIRED): _PROCESS,
+    (_S.AWAITING_APPROVAL, _S.BLOCKED): _PROCESS,
     (_S.INFO_REQUESTED, _S.AWAITING_APPROVAL): _PERSON,
     (_S.INFO_REQUESTED, _S.REJECTED): _PERSON,
     (_S.INFO_REQUESTED, _S.CANCELLED): _PERSON,
     (_S.INFO_REQUESTED, _S.EXPIRED): _PROCESS,
+    (_S.INFO_REQUESTED, _S.BLOCKED): _PROCESS,
     (_S.APPROVED, _S.CANCELLED): _PERSON,
     (_S.APPROVED, _S.RELEASED): _PROCESS,
     (_S.APPROVED, _S.BLOCKED): _PROCESS,
     (_S.APPROVED, _S.FAILED): _PROCESS,
+    (_S.APPROVED, _S.EXPIRED): _PROCESS,
+    (_S.BLOCKED, _S.PENDING): _PERSON,
+    (_S.BLOCKED, _S.REJECTED): _PERSON,
+    (_S.BLOCKED, _S.RETURNED): _PROCESS,
     (_S.RELEASED, _S.ACKNOWLEDGED): _PROCESS,
     (_S.RELEASED, _S.FAILED): _PROCESS,
     (_S.ACKNOWLEDGED, _S.COMPLETED): _PROCESS,
@@ -69,8 +79,8 @@ MOVES: Final[dict[tuple[WireStatus, WireStatus], Mover]] = {
     (_S.COMPLETED, _S.RETURNED): _PROCESS,
 }
 
-# The process has nothing more to do. A blocked wire keeps its hold until a person has decided about the money.
-ENDED: Final = frozenset({_S.COMPLETED, _S.REJECTED, _S.CANCELLED, _S.EXPIRED, _S.BLOCKED, _S.FAILED, _S.RETURNED})
+# The process has nothing more to do. That of a blocked wire waits for the compliance desk, for as long as it takes.
+ENDED: Final = frozenset({_S.COMPLETED, _S.REJECTED, _S.CANCELLED, _S.EXPIRED, _S.FAILED, _S.RETURNED})
 UNDECIDED: Final = frozenset({_S.AWAITING_APPROVAL, _S.INFO_REQUESTED})
 
 

@@ -10,9 +10,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from infra.database import transaction
 from models.tables import wires
 from models.wires import WireStep
+from models.wires.compliance import Ruling
 from tests.activities.test_wire_races import Bench
 from tests.factories import wires as make
 from tests.factories.users import add_officer
+
+SOMEBODY = make.LISTED[0].model_copy(update={"aliases": ("Der Fischer",)})
 
 
 @pytest.fixture
@@ -64,7 +67,10 @@ async def test_the_mail_does_not_tell_why_a_similar_name_was_refused(bench: Benc
     wire = await make.ordered(bench.api, bench.people, recipient_name="Viktor Grimsholmm")
     step = WireStep(wire_id=wire.id, at=datetime.now(UTC))
     await bench.approval.screen(step)
+    await make.ruled(bench.api, bench.people, wire.id, Ruling.CLEAR)
     await bench.approval.route(step)
+    await make.sanctions_list(bench.owner, "2026-11-02", entries=(SOMEBODY, make.LISTED[1]))
+    assert (await bench.approval.review(step)).compliance_status == "in_review"
     async with transaction(bench.api, bench.people.as_officer()) as session:
         await wires.reject(session, wire.id, bench.people.officers[0], senior=False, reason="same person as AD-1")
     await bench.approval.conclude(step)

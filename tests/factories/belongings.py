@@ -58,6 +58,14 @@ _ROWS = """
         VALUES (CAST(:wire AS uuid), :customer, :officer, 'approve', false, sha256('w'));
     INSERT INTO wire_hits (wire_id, entry_id, list_version, field, matched, score, verdict)
         VALUES (CAST(:wire AS uuid), 'AD-1', '1', 'recipient_name', 'Viktor', 0.9, 'fuzzy');
+    INSERT INTO wire_rulings (wire_id, maker_id, hit_id, ruling, reason, proposed_by, proposed_senior)
+        SELECT wire_id, :customer, id, 'clear', 'born elsewhere', :officer, false FROM wire_hits;
+    INSERT INTO screening_cases (wire_id, maker_id, opened_at, remind_at, escalate_at, due_at)
+        VALUES (CAST(:wire AS uuid), :customer, now(), now(), now(), now());
+    INSERT INTO blocked_property (wire_id, maker_id, transaction_id, amount_minor, currency, blocked_at)
+        SELECT CAST(:wire AS uuid), :customer, max(id::text)::uuid, 100, 'USD', now() FROM transactions;
+    INSERT INTO sanctions_reports (wire_id, maker_id, kind, happened_at, due_on)
+        VALUES (CAST(:wire AS uuid), :customer, 'blocked', now(), '2026-12-01');
     INSERT INTO sanctions_false_positives (subject_kind, subject_key, list, entry_id, entry_hash, subject_hash,
         list_version, reason, proposed_by, expires_at) VALUES ('customer', CAST(:customer AS text), 'AURUM-DEMO',
         'AD-1', sha256('e'), sha256('s'), '1', 'born elsewhere', :officer, now() + interval '1 day');

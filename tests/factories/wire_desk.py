@@ -122,6 +122,26 @@ class Door:
         await self.approval.route(_step(wire_id))
         return wire_id
 
+    async def ruled(
+        self, wire_id: str, path: str, body: Any, *officers: dict[str, str]
+    ) -> list[tuple[int, dict[str, Any]]]:
+        """Officers ask for the same, one after the other; what each is answered."""
+        answers = [
+            await self.client.put(f"{WIRES}/{wire_id}/screening/{path}", json=body, headers=officer)
+            for officer in officers
+        ]
+        return [(one.status_code, one.json()) for one in answers]
+
+    async def cleared(self, wire_id: str) -> None:
+        """Two officers, one of them senior, clear all hits, and the process goes on."""
+        officers = [(await self.officer(rank))[1] for rank in ("compliance_officer", "senior_compliance_officer")]
+        found = await self.client.get(f"{WIRES}/{wire_id}/screening", headers=officers[0])
+        for hit in found.json()["hits"]:
+            body = {"reason": "born elsewhere"}
+            for status, told in await self.ruled(wire_id, f"{hit['id']}/clear", body, *officers):
+                assert status == 200, told
+        await self.approval.route(_step(wire_id))
+
     async def released(self, wire_id: str) -> None:
         """The step that gives an approved wire to the bank."""
         await self.payment.release(_step(wire_id))

@@ -15,8 +15,10 @@ from models.screening import Identifier, IdentifierKind, Kind, ListedEntity
 from models.screening.lists import Imported
 from models.tables import ledger, sanctions, wires
 from models.tables.sanctions import imports
-from models.tables.wires import Wire
+from models.tables.wires import Wire, compliance
+from models.tables.wires.compliance import Ruler, Wish
 from models.wires import WireOrder
+from models.wires.compliance import ABOUT_HITS, Ruling
 
 CUSTOMER_RIGHTS = frozenset({"accounts:read", "transactions:read", "wires:read", "wires:create"})
 OFFICER_RIGHTS = frozenset({"wires:read", "wires:approve", "admin:compliance"})
@@ -195,6 +197,20 @@ async def approved(engine: AsyncEngine, people: People, wire_id: UUID, which: in
     """An officer approves, by the API's own role and act."""
     async with transaction(engine, people.as_officer(which)) as session:
         return await wires.approve(session, wire_id, people.officers[which], senior=False, comment="seen")
+
+
+async def ruled(engine: AsyncEngine, people: People, wire_id: UUID, ruling: Ruling = Ruling.CLEAR, **wish: Any) -> Wire:
+    """Two officers, one of them senior, rule: about every open hit of a wire, or about its money."""
+    about_hits = ruling in ABOUT_HITS
+    async with transaction(engine, people.as_officer()) as session:
+        hits = [one.id for one in await compliance.unsettled(session, wire_id)] if about_hits else [None]
+        for hit in hits:
+            wished = Wish(ruling, "looked into", hit, **wish)
+            wire = await compliance.rule(session, wire_id, Ruler(people.officers[0], senior=False), wished)
+    async with transaction(engine, people.as_senior()) as session:
+        for hit in hits:
+            wire = await compliance.confirm_ruling(session, wire_id, Ruler(people.senior, senior=True), hit_id=hit)
+    return wire
 
 
 async def books(engine: AsyncEngine) -> dict[str, Any]:

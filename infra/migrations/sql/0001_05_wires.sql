@@ -99,7 +99,7 @@ CREATE TABLE wire_events (
 CREATE TRIGGER wire_events_append_only BEFORE UPDATE OR DELETE ON wire_events
     FOR EACH ROW EXECUTE FUNCTION app.refuse_change();
 
--- As it stands now: 0015_05_guard.sql.
+-- As it stands now: 0019_03_guard.sql.
 CREATE FUNCTION app.guard_wire() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, app, pg_temp AS $$
 DECLARE
@@ -141,6 +141,7 @@ CREATE TRIGGER wire_transfers_no_delete BEFORE DELETE ON wire_transfers
 
 -- Status and money of a wire agree whenever a transaction commits, whoever wrote it: an open wire has its hold, a wire
 -- that ended without payment has given it back, a completed one has turned it into its entry.
+-- As it stands now: 0019_03_guard.sql.
 CREATE FUNCTION app.wire_and_hold_agree() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, app, pg_temp AS $$
 DECLARE

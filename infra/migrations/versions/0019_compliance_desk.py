@@ -1,4 +1,4 @@
-"""The compliance desk."""
+"""The compliance desk: what two officers rule about hits and blocked money, its cases, its reports."""
 
 from pathlib import Path
 
@@ -19,4 +19,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Nothing yet."""
+    """Wires that were decided by rulings keep them nowhere else, so there is no way back."""
+    raise RuntimeError("what was decided about wires would be lost: restore a backup instead")

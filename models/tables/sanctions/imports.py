@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.screening import ListedEntity, Purpose
 from models.screening.lists import MOST_MALFORMED, NAMED_PROBLEMS, SUSPICIOUS_DROP, Imported, ListRefused, Problem
+from models.tables.sanctions.lists import change_versions
 
 _COUNTS: Final = text(
     "SELECT (SELECT count(*) FROM staged) AS staged,"
@@ -124,6 +125,7 @@ async def take(
     if not (counts.added or counts.changed or counts.removed):
         await confirmed(session, staging.list_name)
         return _imported(staging)
+    await change_versions(session)
     version = await _new_version(session, staging, counts, (label, source, sha256, loaded_by))
     await _replace(session, staging.list_name, version.id)
     await confirmed(session, staging.list_name)

@@ -57,6 +57,16 @@ async def current(session: AsyncSession, purpose: Purpose = Purpose.SANCTIONS) -
     return Current(versions, places.scalar_one() or "")
 
 
+async def hold_versions(session: AsyncSession) -> None:
+    """Until this transaction ends no newer version of a list appears; waits for one that is being taken in."""
+    await session.execute(text("SELECT pg_advisory_xact_lock_shared(hashtextextended('lists/versions', 0))"))
+
+
+async def change_versions(session: AsyncSession) -> None:
+    """From here to the end of this transaction nobody releases money by the versions that there are."""
+    await session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('lists/versions', 0))"))
+
+
 async def version(session: AsyncSession) -> str:
     """The versions of all loaded sanctions lists, in one string that changes when any of them does."""
     return (await current(session)).told
@@ -103,6 +113,7 @@ async def country_rules(session: AsyncSession) -> list[CountryRule]:
 
 async def put_country_rules(session: AsyncSession, rules: Iterable[CountryRule]) -> None:
     """Makes the places those of `rules`. For the owner's role."""
+    await change_versions(session)
     await session.execute(text("DELETE FROM sanctions_countries"))
     for rule in rules:
         await session.execute(

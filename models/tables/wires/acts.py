@@ -20,6 +20,7 @@ from models.tables.wires.quotes import TERMS, WIRE, quote
 from models.tables.wires.rows import Wire, find, locked, tell
 from models.tables.wires.waking import wake
 from models.wires import (
+    ComplianceStatus,
     Mover,
     WireOrder,
     WireStatus,
@@ -88,7 +89,9 @@ async def cancel(session: AsyncSession, wire_id: UUID, customer: UUID, *, reques
     if wire.user_id != customer:
         raise NotFound("there is no such wire")
     wire = await locked(session, wire_id)
-    if not may_move(WireStatus(wire.status), WireStatus.CANCELLED, Mover.PERSON):
+    # Confirmed to be the listed name: its process blocks it within moments.
+    confirmed = wire.compliance_status == ComplianceStatus.HIT
+    if confirmed or not may_move(WireStatus(wire.status), WireStatus.CANCELLED, Mover.PERSON):
         raise WrongState(f"the wire is {wire.status} and can no longer be cancelled")
     wire.status = WireStatus.CANCELLED
     wire.reason_code = "cancelled_by_customer"

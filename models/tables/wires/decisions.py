@@ -11,11 +11,11 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from models.errors import AlreadyDecided, ContentChanged, DeadlinePassed, RuleRefused, WrongState
+from models.errors import AlreadyDecided, ContentChanged, DeadlinePassed, WrongState
 from models.tables import ledger
 from models.tables.wires.approvers import check_eyes, check_limit, roles_for
 from models.tables.wires.routing import routing_of
-from models.tables.wires.rows import Wire, WireApproval, approvals, tell
+from models.tables.wires.rows import Wire, WireApproval, approvals, hits, tell
 from models.tables.wires.snapshot import snapshot, snapshot_hash
 from models.tables.wires.waking import to_decide, wake
 from models.wires import (
@@ -28,6 +28,7 @@ from models.wires import (
     content_hash,
     place_for,
 )
+from models.wires.compliance import ScreeningOpen
 from models.wires.eyes import EvidenceChanged, NotYourTurn
 
 
@@ -47,11 +48,11 @@ async def approve(
 
     An officer whom none of the open places is for approves too, and fills none. `seen` is the hash of the evidence that
     the officer looked at. Raises `NotFound`, `FourEyes`, `WrongState`, `DeadlinePassed`, `AlreadyDecided`,
-    `ContentChanged`, `EvidenceChanged`, `NotDelegated`, `NotYourTurn`, `ApproverLimitExceeded`, and `RuleRefused` when
-    a similar listed name is to be passed without a reason.
+    `ContentChanged`, `EvidenceChanged`, `NotDelegated`, `NotYourTurn`, `ApproverLimitExceeded`, and `ScreeningOpen`
+    while the compliance desk has not decided what screening found.
     """
     wire = await to_decide(session, wire_id, officer)
-    _check_approvable(wire, comment)
+    _check_approvable(wire)
     earlier = await approvals(session, wire.id)
     _check_undecided(wire, officer, earlier)
     held = rights | {"wires:approve"} | ({"wires:high_value"} if senior else set())
@@ -86,16 +87,20 @@ async def reject(
 ) -> Wire:
     """An officer's refusal: one is enough. The money is available again when this commits.
 
-    Raises `NotFound`, `FourEyes`, `WrongState`, `AlreadyDecided`, `ContentChanged`.
+    Raises `NotFound`, `FourEyes`, `WrongState`, `AlreadyDecided`, `ContentChanged`, and `ScreeningOpen` where a hit is
+    confirmed: then its money is for the compliance desk to decide about.
     """
     wire = await to_decide(session, wire_id, officer)
     if wire.status not in UNDECIDED:
         raise WrongState(f"the wire is {wire.status}; only one that is not decided yet can be rejected")
+    if wire.compliance_status == ComplianceStatus.HIT:
+        raise ScreeningOpen("a hit of this wire is confirmed; the compliance desk decides about its money")
     _check_undecided(wire, officer, await approvals(session, wire.id))
     session.add(await _decision(session, wire, officer, "reject", senior=senior, comment=reason))
     await session.flush()
     wire.status = WireStatus.REJECTED
     wire.reason_code, wire.reason_text = "rejected_by_officer", reason
+    wire.reason_withheld = any(hit.known is None for hit in await hits(session, wire.id))
     wire.sla_stage = SlaStage.MET
     await session.flush()
     await ledger.release_hold(session, "wire", wire.id)
@@ -127,13 +132,13 @@ async def _decision(
     )
 
 
-def _check_approvable(wire: Wire, comment: str) -> None:
+def _check_approvable(wire: Wire) -> None:
     if wire.status != WireStatus.AWAITING_APPROVAL:
         raise WrongState(f"the wire is {wire.status}; only one that is awaiting approval can be approved")
+    if wire.compliance_status != ComplianceStatus.CLEAR:
+        raise ScreeningOpen("screening found something that the compliance desk has not decided about yet")
     if wire.sla_hard_stop is not None and datetime.now(UTC) >= wire.sla_hard_stop:
         raise DeadlinePassed("the hard stop of this wire is over; it expires")
-    if wire.compliance_status == ComplianceStatus.IN_REVIEW and not comment.strip():
-        raise RuleRefused("screening found a similar listed name: say in the comment why it is not meant")
 
 
 def _check_undecided(wire: Wire, officer: UUID, earlier: Sequence[WireApproval]) -> None:

@@ -6,6 +6,7 @@ from typing import Final
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from models.tables.wires.cases import clock_of, open_case
 from models.tables.wires.rows import Wire
 from models.wires import ComplianceStatus, SlaStage, WireState, WireStatus, next_mark
 
@@ -15,6 +16,8 @@ _BESIDE: Final = text(
     " (SELECT count(*) FROM wire_approvals WHERE wire_id = :id AND place IS NOT NULL) AS given,"
     " (SELECT 'row ' || matrix_row || ' of matrix ' || matrix_version FROM wire_routings WHERE wire_id = :id) AS row"
 )
+
+_IN_DOUBT: Final = {ComplianceStatus.IN_REVIEW, ComplianceStatus.HIT}
 
 
 async def state(session: AsyncSession, wire: Wire, *, look_again_at: datetime | None = None) -> WireState:
@@ -26,6 +29,10 @@ async def state(session: AsyncSession, wire: Wire, *, look_again_at: datetime | 
     elif look_again_at is None and status is WireStatus.INFO_REQUESTED:
         # The desk can do nothing: its marks wait for the answer, the end does not.
         look_again_at = wire.sla_hard_stop
+    case = await open_case(session, wire.id) if wire.compliance_status in _IN_DOUBT else None
+    if case is not None:
+        marks = (look_again_at, next_mark(clock_of(case), SlaStage(case.stage)))
+        look_again_at = min((mark for mark in marks if mark is not None), default=None)
     return WireState(
         wire_id=wire.id,
         status=status,
@@ -41,6 +48,8 @@ async def state(session: AsyncSession, wire: Wire, *, look_again_at: datetime | 
         assignee=wire.assignee,
         sla_stage=SlaStage(wire.sla_stage),
         sla_deadline=wire.sla_deadline,
+        screening_due=None if case is None else case.due_at,
+        screening_stage=SlaStage.NONE if case is None else SlaStage(case.stage),
         look_again_at=look_again_at,
         message_id=beside.message_id,
         value_date=wire.value_date,

@@ -77,6 +77,8 @@ class Wire(SQLModel, table=True):
     list_version: str | None = None
     reason_code: str | None = None
     reason_text: str | None = None
+    # What officers noted about a wire in which something was found; it stays with the staff.
+    reason_withheld: bool = False
     created_at: datetime | None = Field(default=None, sa_type=MOMENT, sa_column_kwargs={"server_default": func.now()})
     updated_at: datetime | None = Field(
         default=None,
