@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from uuid_utils.compat import uuid7
 
 from infra.database import Principal, transaction
+from models.errors import NotFound
 from models.ledger import Entry, InternalPurpose, Leg
 from models.money import exponent
 from models.screening import Identifier, IdentifierKind, Kind, ListedEntity
@@ -207,6 +208,8 @@ async def ruled(engine: AsyncEngine, people: People, wire_id: UUID, ruling: Ruli
         for hit in hits:
             wished = Wish(ruling, "looked into", hit, **wish)
             wire = await compliance.rule(session, wire_id, Ruler(people.officers[0], senior=False), wished)
+    if not hits:
+        raise NotFound("there is no open hit")
     async with transaction(engine, people.as_senior()) as session:
         for hit in hits:
             wire = await compliance.confirm_ruling(session, wire_id, Ruler(people.senior, senior=True), hit_id=hit)

@@ -34,11 +34,14 @@ _OF_KIND: Final = {
     "wire-recall": Ceiling(BUDGET, "the request, the bank's answer, and three reminders at most"),
     "wire-late-answer": Ceiling(15, "one task, two steps"),
 }
-_ENDS_AT_ONCE: Final = Ceiling(15, "one task: screened, blocked, told")
 _ENDS_UNSENT: Final = Ceiling(30, "two tasks: up to the officers, and what ends it")
 _OF_PATH: Final = {
-    "wire.test_a_listed_bank_blocks_the_wire_whatever_its_branch": _ENDS_AT_ONCE,
-    "wire.test_a_listed_name_blocks_the_wire_and_keeps_its_hold": _ENDS_AT_ONCE,
+    "wire.test_blocked_property_is_seized_and_given_back_by_a_licence": Ceiling(
+        110, "six wakes (each ruling has two), the marks of the review, the reminder of the report"
+    ),
+    "wire.test_a_listed_name_blocks_the_wire_and_keeps_its_hold_until_it_is_rejected": Ceiling(
+        90, "four wakes (each ruling has two), the marks of the review"
+    ),
     "wire.test_a_customer_cancels_before_release_and_not_after": _ENDS_UNSENT,
     "wire.test_a_rejected_wire_gives_the_money_back_and_tells_the_customer": _ENDS_UNSENT,
     "wire.test_a_wire_that_the_matrix_asks_nobody_about_goes_straight_through": Ceiling(37, "no wait for an officer"),

@@ -68,14 +68,14 @@ async def test_holds_and_running_processes_name_each_other(desk: Desk) -> None:
     assert await desk.count("side_proofs WHERE proven") == 4
 
 
-async def test_what_has_just_begun_and_what_a_blocked_wire_keeps_are_no_orphans(desk: Desk) -> None:
+async def test_what_has_just_begun_is_no_orphan_and_a_blocked_wire_without_a_process_is(desk: Desk) -> None:
     wire_id = await _waiting_wire(desk)
     await desk.process(wire_id).terminate("a test")
     await damage(desk.engine, "UPDATE holds SET placed_at = now()")
     assert (await _run(desk, "process-proof")).finding_count == 0
     past = "UPDATE holds SET placed_at = now() - interval '1 hour'"
     await damage(desk.engine, past, "UPDATE wire_transfers SET status = 'blocked'")
-    assert (await _run(desk, "process-proof")).finding_count == 0
+    assert (await _run(desk, "process-proof")).finding_count == 1
 
 
 async def test_nothing_is_proven_while_temporal_does_not_say_what_runs(

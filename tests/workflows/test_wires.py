@@ -10,11 +10,12 @@ from sqlalchemy import text
 from temporalio.common import SearchAttributeKey
 
 from infra.database import transaction
-from models.errors import AlreadyDecided, DeadlinePassed, FourEyes, RuleRefused, WrongState
+from models.errors import AlreadyDecided, DeadlinePassed, FourEyes, WrongState
 from models.screening import Kind, ListedEntity
 from models.search_attributes import ASSIGNEE
 from models.tables import wires
 from models.wires import Row
+from models.wires.compliance import Ruling
 from tests.factories import wires as make
 from tests.factories.approval import as_shipped, published
 from tests.factories.counterparty import CLOSED_ACCOUNT, MONDAY
@@ -198,34 +199,73 @@ async def test_the_bank_refuses_and_the_money_is_available_again(desk: Desk) -> 
     await in_balance(desk)
 
 
-async def test_a_listed_name_blocks_the_wire_and_keeps_its_hold(desk: Desk) -> None:
+async def ruled(desk: Desk, wire_id: UUID, ruling: Ruling, **wish: Any) -> None:
+    """Two officers of the compliance desk rule, and the process is woken."""
+    await make.ruled(desk.api_engine, desk.people, wire_id, ruling, **wish)
+    await desk.dispatch()
+
+
+async def test_a_listed_name_blocks_the_wire_and_keeps_its_hold_until_it_is_rejected(desk: Desk) -> None:
     before, _ = await money(desk)
     wire_id = await desk.order(recipient_name="GRIMSHOLM, Víktor")
-    outcome = await desk.process(wire_id).result()
-    assert (outcome.status, outcome.compliance_status) == ("blocked", "hit")
+    await desk.reaches(wire_id, "blocked")
     assert await money(desk) == (before, 1_025_00)
     assert await notices(desk, desk.people.customer) == []
     assert await notices(desk, desk.people.officers[0]) == ["wire.blocked"]
     with pytest.raises(WrongState):
         await desk.approve(wire_id)
+    # Half a year later it stands where it stood, and its process has not done anything.
+    await desk.passes(wire_id, timedelta(days=180))
+    assert await desk.status(wire_id) == "blocked"
+    await ruled(desk, wire_id, Ruling.CONFIRM)
+    await ruled(desk, wire_id, Ruling.REJECT)
+    outcome = await desk.process(wire_id).result()
+    assert (outcome.status, outcome.reason_code) == ("rejected", "rejected_by_officer")
+    assert await money(desk) == (before, 0)
+    assert await notices(desk, desk.people.customer) == ["wire.rejected"]
+    assert await desk.count("sanctions_reports WHERE kind = 'rejected'") == 1
     await in_balance(desk)
 
 
-async def test_a_listed_bank_blocks_the_wire_whatever_its_branch(desk: Desk) -> None:
+async def test_blocked_property_is_seized_and_given_back_by_a_licence(desk: Desk) -> None:
+    before, _ = await money(desk)
     wire_id = await desk.order(recipient_bank_swift="NOWHNL2AXXX")
-    assert (await desk.process(wire_id).result()).status == "blocked"
+    await desk.reaches(wire_id, "blocked")
+    await ruled(desk, wire_id, Ruling.CONFIRM)
+    await ruled(desk, wire_id, Ruling.SEIZE)
+    await until(lambda: desk.count("blocked_property"), bool)
+    assert await money(desk) == (before - 1_000_00, 0)
+    await desk.passes(wire_id, timedelta(days=8))
+    await until(lambda: desk.count("notifications WHERE event = 'wire.report_due'"), bool)
+    await ruled(desk, wire_id, Ruling.RELEASE, licence="LIC-7")
+    assert (await desk.process(wire_id).result()).status == "returned"
+    assert await money(desk) == (before, 0)
+    await in_balance(desk, f"wire/{wire_id}/licence", f"wire/{wire_id}/seizure")
 
 
-async def test_a_similar_name_takes_two_officers_one_senior_and_a_reason(desk: Desk) -> None:
-    wire_id = await awaiting(desk, recipient_name="Viktor Grimsholmm")
-    with pytest.raises(RuleRefused, match="why it is not meant"):
-        async with transaction(desk.api_engine, desk.people.as_officer()) as session:
-            await wires.approve(session, wire_id, desk.people.officers[0], senior=False)
+async def test_a_similar_name_is_cleared_by_two_and_then_takes_two_approvers_one_senior(desk: Desk) -> None:
+    wire_id = await desk.order(recipient_name="Viktor Grimsholmm")
+    await until(lambda: desk.count("screening_cases"), bool)
+    await ruled(desk, wire_id, Ruling.CLEAR)
+    await desk.reaches(wire_id, "awaiting_approval")
     await desk.approve(wire_id)
     async with transaction(desk.api_engine, desk.people.as_senior()) as session:
         await wires.approve(session, wire_id, desk.people.senior, senior=True, comment="born elsewhere")
     await desk.dispatch()
     await desk.sent(wire_id)
+
+
+async def test_nobody_decides_what_screening_found_so_the_wire_expires(desk: Desk) -> None:
+    before, _ = await money(desk)
+    wire_id = await desk.order(recipient_name="Viktor Grimsholmm")
+    await until(lambda: desk.count("screening_cases"), bool)
+    outcome = await desk.passes_until_the_end(wire_id)
+    assert (outcome.status, outcome.compliance_status) == ("expired", "in_review")
+    assert await money(desk) == (before, 0)
+    events = [event for event in await desk.events(wire_id) if event.startswith("compliance_")]
+    assert events == ["compliance_in_review", "compliance_reminded", "compliance_escalated", "compliance_breached"]
+    assert await notices(desk, desk.people.customer) == ["wire.expired"]
+    await in_balance(desk)
 
 
 async def test_a_list_that_changed_after_approval_blocks_at_release(desk: Desk) -> None:
@@ -234,9 +274,12 @@ async def test_a_list_that_changed_after_approval_blocks_at_release(desk: Desk) 
     await desk.reaches(wire_id, "approved")
     globex = ListedEntity(id="AD-9", kind=Kind.ENTITY, name="Globex Trading")
     await make.sanctions_list(desk.engine, "2026-11-02", more=(globex,))
-    outcome = await desk.passes_until_the_end(wire_id)
-    assert (outcome.status, outcome.reason_code) == ("blocked", "sanctions_hit_at_release")
+    await desk.passes(wire_id, timedelta(days=31))
+    await desk.reaches(wire_id, "blocked")
     assert desk.bank.answer() == 0
+    # Two officers find that it is another Globex: it has been approved, and leaves.
+    await ruled(desk, wire_id, Ruling.CLEAR)
+    await desk.sent(wire_id)
     await in_balance(desk)
 
 
