@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import Depends, Request
+from fastapi import Depends, Path, Request
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from api import audit
@@ -28,6 +28,7 @@ from models.wires import ComplianceStatus, WireStatus
 from models.wires.compliance import LONGEST_REMEMBERED_DAYS, REMEMBERED_DAYS, HitState, Ruling
 
 router = feature("wires")
+HitId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=2000)]
 
 
@@ -172,7 +173,7 @@ async def confirm_ruling_about_money(wire_id: UUID, request: Request, officer: O
 
 @router.put("/{wire_id}/screening/{hit_id}/clear", summary="Clear a hit", responses=documented(400, 401, 403, 404, 409))
 async def clear_hit(
-    wire_id: UUID, hit_id: int, body: Clearing, request: Request, officer: Officer, db: Db
+    wire_id: UUID, hit_id: HitId, body: Clearing, request: Request, officer: Officer, db: Db
 ) -> ScreeningView:
     """Proposes that the party is not the listed one, or confirms that another officer proposed it. When all hits of a
     wire are cleared it goes on; a blocked one only with a senior officer among the two of each ruling since."""
@@ -184,7 +185,7 @@ async def clear_hit(
     "/{wire_id}/screening/{hit_id}/confirm-hit", summary="Confirm a hit", responses=documented(400, 401, 403, 404, 409)
 )
 async def confirm_hit(
-    wire_id: UUID, hit_id: int, body: Confirming, request: Request, officer: Officer, db: Db
+    wire_id: UUID, hit_id: HitId, body: Confirming, request: Request, officer: Officer, db: Db
 ) -> ScreeningView:
     """Proposes that the party is the listed one, or confirms that another officer proposed it. It blocks the wire."""
     return await _rule(wire_id, request, officer, db, Wish(Ruling.CONFIRM, body.reason, hit_id))
@@ -196,7 +197,7 @@ async def confirm_hit(
     responses=documented(401, 403, 404, 409),
 )
 async def confirm_ruling_about_hit(
-    wire_id: UUID, hit_id: int, request: Request, officer: Officer, db: Db
+    wire_id: UUID, hit_id: HitId, request: Request, officer: Officer, db: Db
 ) -> ScreeningView:
     """The second officer's word to whatever the first one proposed about this hit."""
     return await _confirm(wire_id, request, officer, db, hit_id)
