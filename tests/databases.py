@@ -27,7 +27,11 @@ _LOCK: Final = 7_203_002
 _FEW_BYTES: Final = 64 * 1024
 # The comment is set on what the migrations themselves filled.
 _FILLED: Final = """
-    SELECT n.nspname, c.relname, pg_relation_size(c.oid)
+    WITH RECURSIVE kept AS (
+        SELECT c.oid FROM pg_class c WHERE obj_description(c.oid, 'pg_class') = 'filled by migrations'
+        UNION SELECT f.confrelid FROM pg_constraint f JOIN kept k ON f.conrelid = k.oid WHERE f.contype = 'f'
+    )
+    SELECT n.nspname, c.relname, pg_relation_size(c.oid), c.oid IN (SELECT oid FROM kept)
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relkind = 'r' AND n.nspname IN ('public', 'app') AND pg_relation_size(c.oid) > 0
         AND obj_description(c.oid, 'pg_class') IS DISTINCT FROM 'filled by migrations'
@@ -56,9 +60,11 @@ class Database:
         with owner.transaction():
             # Switches triggers and foreign keys off, those that refuse changes of the journal among them.
             owner.execute("SET LOCAL session_replication_role = replica")
-            for schema, table, size in owner.execute(_FILLED).fetchall():
-                # A few rows are deleted sooner than a table is given new files.
-                statement = "DELETE FROM {}" if size <= _FEW_BYTES else "TRUNCATE {} CASCADE"
+            for schema, table, size, leads_to_kept in owner.execute(_FILLED).fetchall():
+                # A few rows are deleted sooner than a table is given new files. And what is kept may name somebody:
+                # to truncate that table would empty it as well.
+                few = size <= _FEW_BYTES or leads_to_kept
+                statement = "DELETE FROM {}" if few else "TRUNCATE {} CASCADE"
                 owner.execute(sql.SQL(statement).format(sql.Identifier(schema, table)))
 
 
@@ -120,7 +126,7 @@ class Server:
 
     def _mark_filled(self, database: str) -> None:
         with psycopg.connect(self.url(database)) as connection:
-            for schema, table, _ in connection.execute(_FILLED).fetchall():
+            for schema, table, _, _ in connection.execute(_FILLED).fetchall():
                 comment = sql.SQL("COMMENT ON TABLE {} IS 'filled by migrations'")
                 connection.execute(comment.format(sql.Identifier(schema, table)))
 
