@@ -81,6 +81,8 @@ def _facts(pack: EvidencePack) -> list[tuple[str, str]]:
         "Value date": wire["value_date"] or "none yet",
         "Hash of the order": wire["content_hash"],
     }
+    if pack.routing is not None:
+        facts["Routing"] = f"matrix {pack.routing['matrix_version']}: {pack.routing['explanation']}"
     if wire["reason_code"]:
         facts["Reason"] = f"{wire['reason_code']}: {wire['reason_text'] or ''}"
     return [(name, str(value)) for name, value in facts.items()]
@@ -110,6 +112,24 @@ def _parts(pack: EvidencePack) -> list[dict[str, Any]]:
             "What screening found",
             {"Field": 2, "Entry": 3, "Matched": 4, "Score": 1, "List": 2},
             [(h["field"], h["entry_id"], h["matched"], h["score"], h["list_version"]) for h in pack.screening],
+        ),
+        _table(
+            "Rulings of the compliance desk",
+            {"Proposed": 3, "By": 5, "Ruling": 2, "Why": 5, "Confirmed by": 5},
+            [
+                (_moment(r["proposed_at"]), r["proposed_by"], r["ruling"], r["reason"], r["confirmed_by"])
+                for r in pack.rulings
+            ],
+        ),
+        _table(
+            "Questions to the customer",
+            {"When": 3, "Question": 6, "Answer": 6},
+            [(_moment(q["asked_at"]), q["question"], q["answer"]) for q in pack.questions],
+        ),
+        _table(
+            "Recalls",
+            {"When": 3, "Reason": 2, "Status": 2, "Answer": 5},
+            [(_moment(r["created_at"]), r["reason"], r["status"], r["answer_code"]) for r in pack.recalls],
         ),
         _table(
             "Postings",

@@ -98,6 +98,10 @@ class EvidencePack(_Part):
     timeline: list[dict[str, Any]]
     approvals: list[dict[str, Any]]
     screening: list[dict[str, Any]]
+    rulings: list[dict[str, Any]]
+    routing: dict[str, Any] | None
+    questions: list[dict[str, Any]]
+    recalls: list[dict[str, Any]]
     hold: dict[str, Any] | None
     entries: list[dict[str, Any]]
     messages: list[dict[str, Any]]
@@ -126,6 +130,7 @@ def examined(pack: EvidencePack, kept: Sequence[Head] = ()) -> list[Finding]:
     return [
         *_order(pack),
         *_approvals(pack),
+        *_rulings(pack),
         *_entries(pack),
         *_messages(pack),
         *_lines(pack),
@@ -187,6 +192,38 @@ def _approvals(pack: EvidencePack) -> Iterator[Finding]:
     yield _found(
         "decisions are in the audit log", not alone, "each of them", f"none of {', '.join(map(str, alone))} is"
     )
+
+    altered = [
+        one["officer_id"]
+        for one in pack.approvals
+        if one.get("evidence") is not None
+        and hashlib.sha256(str(one["evidence"]).encode()).hexdigest() != one["evidence_hash"]
+    ]
+    yield _found(
+        "what officers saw is what was kept", not altered, "each of it", f"not that of {', '.join(map(str, altered))}"
+    )
+
+
+def _rulings(pack: EvidencePack) -> Iterator[Finding]:
+    maker = str(pack.wire["user_id"])
+    confirmed = [one for one in pack.rulings if one["confirmed_by"] is not None]
+    alone = [
+        one["id"]
+        for one in confirmed
+        if len({str(one["proposed_by"]), str(one["confirmed_by"]), maker}) != len(("proposer", "confirmer", "maker"))
+    ]
+    yield _found(
+        "two officers ruled each time", not alone, f"{len(confirmed)} rulings", f"not in {', '.join(map(str, alone))}"
+    )
+    if pack.wire["status"] in _APPROVED:
+        newest = {one["hit_id"]: one["ruling"] for one in confirmed if one["hit_id"] is not None}
+        open_hits = [hit["id"] for hit in pack.screening if not hit.get("known") and newest.get(hit["id"]) != "clear"]
+        yield _found(
+            "every hit was cleared before the wire left",
+            not open_hits,
+            f"{len(pack.screening)} hits",
+            f"not {', '.join(map(str, open_hits))}",
+        )
 
 
 def _told(pack: EvidencePack) -> Iterator[dict[str, str | None]]:

@@ -70,6 +70,8 @@ async def case(wire_id: str, request: Request) -> Response:
         "wire.html",
         wire=wire,
         approval=await visit.get(f"/wires/{wire_id}/approval"),
+        screening=await visit.get(f"/wires/{wire_id}/screening"),
+        rules=visit.may("admin:compliance") and visit.may("wires:approve"),
         questions=(await visit.get(f"/wires/{wire_id}/questions"))["data"],
         messages=(await visit.get(f"/wires/{wire_id}/messages", limit=50))["data"],
         timeline=(await visit.get(f"/wires/{wire_id}/timeline"))["data"],
@@ -82,6 +84,36 @@ async def case(wire_id: str, request: Request) -> Response:
         if settings.temporal_ui_url
         else None,
     )
+
+
+@router.post("/{wire_id}/screening/money")
+async def rule_about_money(wire_id: str, request: Request) -> Response:
+    """A ruling about the money of a blocked wire: proposed, or confirmed where a colleague has proposed it."""
+    fields = await form(request)
+    if fields.get("confirm"):
+        return await _rule(wire_id, request, "money/confirm", None)
+    body = {name: fields[name] for name in ("ruling", "reason", "licence") if fields.get(name)}
+    return await _rule(wire_id, request, "money", body)
+
+
+@router.post("/{wire_id}/screening/{hit_id}")
+async def rule_about_hit(wire_id: str, hit_id: str, request: Request) -> Response:
+    """A ruling about a hit: cleared or confirmed, each by two officers."""
+    fields = await form(request)
+    body: dict[str, Any] = {"reason": fields.get("reason", "")}
+    match fields.get("ruling"):
+        case "clear":
+            return await _rule(wire_id, request, f"{hit_id}/clear", body | {"remember": "remember" in fields})
+        case "confirm-hit":
+            return await _rule(wire_id, request, f"{hit_id}/confirm-hit", body)
+        case _:
+            return await _rule(wire_id, request, f"{hit_id}/confirm", None)
+
+
+async def _rule(wire_id: str, request: Request, path: str, body: dict[str, Any] | None) -> Response:
+    visit: Visit = request.state.visit
+    await visit.act("PUT", f"/wires/{wire_id}/screening/{path}", body)
+    return back(f"{HOME}/wires/{wire_id}", "Recorded. A ruling takes two officers.")
 
 
 @router.post("/{wire_id}/{act}")

@@ -87,6 +87,10 @@ def _line(place: int, column: int, value: str) -> Callable[[dict[str, Any]], Non
     return change
 
 
+def _ruling(pack: dict[str, Any], *, confirmed_by: str) -> dict[str, Any]:
+    return {"id": "r", "hit_id": 7, "ruling": "clear", "proposed_by": "o1", "confirmed_by": confirmed_by}
+
+
 FORGERIES: dict[str, Callable[[dict[str, Any]], object]] = {
     "another amount in the order": lambda pack: pack["order"].update(amount_minor=1),
     "another amount in the row": lambda pack: pack["wire"].update(amount_minor=1),
@@ -96,6 +100,12 @@ FORGERIES: dict[str, Callable[[dict[str, Any]], object]] = {
     "an approval by the maker": lambda pack: pack["approvals"][0].update(officer_id=pack["wire"]["user_id"]),
     "an approval by somebody else": lambda pack: pack["approvals"][0].update(officer_id=pack["made_by"]),
     "an approval of something else": lambda pack: pack["approvals"][0].update(content_hash="00" * 32),
+    "other evidence than the officer saw": lambda pack: pack["approvals"][0].update(evidence="{}"),
+    "a ruling by one officer alone": lambda pack: pack["rulings"].append(_ruling(pack, confirmed_by="o1")),
+    "a ruling by the maker": lambda pack: pack["rulings"].append(
+        _ruling(pack, confirmed_by=str(pack["wire"]["user_id"]))
+    ),
+    "a hit that nobody cleared": lambda pack: pack["screening"].append({"id": 7, "known": None}),
     "no approval": lambda pack: pack["approvals"].clear(),
     "another message": lambda pack: pack["messages"][0].update(content=base64.b64encode(b"<x/>").decode()),
     "another officer in the log": _line(1, 2, "019a1b2c-3d4e-7f60-8192-a3b4c5d6e7f8"),

@@ -54,8 +54,10 @@ class Bank:
             api.headers["Authorization"] = f"Bearer {signed_in['data']['tokens']['accessToken']}"
             yield api
 
-    def wire(self, amount: str = "1200.00", recipient: str = "Globex Trading Ltd") -> str:
-        """The customer orders a wire, which then waits for officers; its id."""
+    def wire(
+        self, amount: str = "1200.00", recipient: str = "Globex Trading Ltd", compliance_status: str = "clear"
+    ) -> str:
+        """The customer orders a wire, which then waits for officers, of one desk or the other; its id."""
         with self.at_the_door("ada") as api:
             accounts = api.get("/accounts").raise_for_status().json()["data"]
             order = {
@@ -69,7 +71,15 @@ class Bank:
                 "reference": "Invoice 77",
             }
             wire_id = str(api.post("/wires", json=order).raise_for_status().json()["id"])
-            self.until(lambda: api.get(f"/wires/{wire_id}").json()["status"] == "awaiting_approval")
+        with self.at_the_door("oona") as desk:
+            # One that is clear has been given to its approvers too.
+            stands = ("in_review", "pending") if compliance_status == "in_review" else ("clear", "awaiting_approval")
+            self.until(
+                lambda: (
+                    tuple(desk.get(f"/wires/{wire_id}").json()[name] for name in ("compliance_status", "status"))
+                    == stands
+                )
+            )
         return wire_id
 
     def apply(self, name: str) -> None:

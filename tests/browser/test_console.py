@@ -67,6 +67,26 @@ def test_a_deadline_counts_down_and_turns_red_without_a_reload(bank: Bank, offic
     expect(row.locator("time").first).to_contain_text("late by 1 min")
 
 
+def test_two_officers_clear_a_similar_name_and_the_wire_goes_on(bank: Bank, officer: Come) -> None:
+    wire_id = bank.wire("55.00", recipient="Viktor Drazhenka", compliance_status="in_review")
+    first, second = officer("oona"), officer("pavel")
+    for one in (first, second):
+        one.go(f"/console/wires/{wire_id}")
+    hit = first.page.get_by_role("article", name="Hit 1")
+    expect(hit).to_contain_text("Viktor Drazhenko")
+    hit.get_by_label("Why").fill("Another year of birth")
+    first.is_accessible()
+    hit.get_by_role("button", name="It is another").click()
+    expect(first.page.get_by_role("article", name="Hit 1")).to_contain_text("Another year of birth")
+    expect(first.page.get_by_role("button", name="Confirm: clear")).to_have_count(0)
+    second.page.reload()
+    second.page.get_by_role("button", name="Confirm: clear").click()
+    expect(second.page.get_by_role("article", name="Hit 1").locator(".pill")).to_have_text("cleared")
+    bank.until(
+        lambda: second.page.reload() is not None and second.page.get_by_role("button", name="Approve").count() == 1
+    )
+
+
 def test_an_officer_reads_a_document_and_approves_a_customer(bank: Bank, officer: Come) -> None:
     bank.apply("lev")
     one = officer("oona")

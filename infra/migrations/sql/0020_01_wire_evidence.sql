@@ -7,11 +7,19 @@ CREATE FUNCTION wire_evidence(wanted uuid) RETURNS jsonb
         'wire', to_jsonb(w) - 'content_hash' || jsonb_build_object('content_hash', encode(w.content_hash, 'hex')),
         'timeline', (SELECT coalesce(jsonb_agg(to_jsonb(e) - 'wire_id' ORDER BY e.id), '[]') FROM wire_events e
             WHERE e.wire_id = w.id),
-        'approvals', (SELECT coalesce(jsonb_agg(to_jsonb(a) - 'wire_id' - 'content_hash'
-                || jsonb_build_object('content_hash', encode(a.content_hash, 'hex')) ORDER BY a.created_at, a.id), '[]')
+        'approvals', (SELECT coalesce(jsonb_agg(to_jsonb(a) - 'wire_id' - 'content_hash' - 'evidence_hash'
+                || jsonb_build_object('content_hash', encode(a.content_hash, 'hex'),
+                    'evidence_hash', encode(a.evidence_hash, 'hex')) ORDER BY a.created_at, a.id), '[]')
             FROM wire_approvals a WHERE a.wire_id = w.id),
         'screening', (SELECT coalesce(jsonb_agg(to_jsonb(h) - 'wire_id' ORDER BY h.id), '[]') FROM wire_hits h
             WHERE h.wire_id = w.id),
+        'rulings', (SELECT coalesce(jsonb_agg(to_jsonb(r) - 'wire_id' ORDER BY r.proposed_at, r.id), '[]') FROM wire_rulings r
+            WHERE r.wire_id = w.id),
+        'routing', (SELECT to_jsonb(r) - 'wire_id' FROM wire_routings r WHERE r.wire_id = w.id),
+        'questions', (SELECT coalesce(jsonb_agg(to_jsonb(q) - 'wire_id' ORDER BY q.round), '[]') FROM wire_questions q
+            WHERE q.wire_id = w.id),
+        'recalls', (SELECT coalesce(jsonb_agg(to_jsonb(r) - 'wire_id' ORDER BY r.created_at, r.id), '[]') FROM wire_recalls r
+            WHERE r.wire_id = w.id),
         'hold', (SELECT to_jsonb(h) FROM holds h WHERE h.owner_kind = 'wire' AND h.owner_id = w.id),
         'entries', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'content_hash' || jsonb_build_object('postings',
                 (SELECT jsonb_agg(to_jsonb(p) - 'transaction_id' ORDER BY p.leg) FROM postings p
