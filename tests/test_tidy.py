@@ -169,3 +169,12 @@ def test_no_machine_and_no_registry_is_named() -> None:
         if path != name(Path(__file__)) and pattern.search((ROOT / path).read_text(errors="ignore"))
     ]
     assert not told, f"these name a machine's path or a registry's address: {told}"
+
+
+def test_decisions_have_numbers_of_their_own() -> None:
+    numbers: dict[str, list[str]] = {}
+    for path in sorted((ROOT / "infra/decisions").glob("[0-9]*.md")):
+        numbers.setdefault(path.name[:4], []).append(path.name)
+        assert path.read_text().startswith(f"# {path.name[:4]} · "), f"{path.name} begins with its number and its title"
+    shared = [names for names in numbers.values() if len(names) > 1]
+    assert not shared, f"give one of each its own number, and follow it where it is named: {shared}"

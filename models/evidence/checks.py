@@ -1,27 +1,16 @@
-"""The evidence pack of a wire: what the bank knows about it, in one document that can be checked without the bank.
-
-An auditor keeps the heads of the audit chain (`infra.audit_anchors`), of which the last of each hour stays for good. A
-pack brings the lines of the audit log about its wire, their seals, and the seals from there to the next such head:
-enough to work that head out again (reference/banking.md §5.9). `examined` does so, and checks that the parts of the
-pack agree with each other. What it cannot know is whether a part was left out that no other part speaks of; the log's
-line of the pack itself holds its SHA-256, so one that was altered afterwards is not the one that was handed out.
-"""
+"""Checking a pack against itself, and against the heads of the audit chain that somebody outside the bank has kept."""
 
 import base64
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final, Literal
-from uuid import UUID
+from typing import Final
 
-from pydantic import BaseModel, ConfigDict
-
-from models.audit_chain import COLUMNS, Head, Link, chain_hash, row_hash
+from models.audit_chain import COLUMNS, Head, row_hash
+from models.evidence.pack import EvidencePack, Part
 from models.wires import WireStatus, content_hash
 
-FORMAT: Final = "aurum-wire-evidence/1"
 # Statuses that a wire reaches only through its officers.
 _APPROVED: Final = frozenset(
     {
@@ -34,81 +23,6 @@ _APPROVED: Final = frozenset(
 )
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class LogLine(_Part):
-    """A line of the audit log as the texts that its seal is made of. `chain_seq` is none while it has no seal."""
-
-    texts: tuple[str | None, ...]
-    formula: int
-    chain_seq: int | None
-
-
-class Seal(_Part):
-    """One seal, as it was (models/audit_chain.py)."""
-
-    audit_id: int
-    row_hash: str
-    formula: int
-    sealed_us: int
-
-
-class Stretch(_Part):
-    """Seals in their order, from the seal `first` on, to the kept head `anchor` or, without one, to the chain's end.
-
-    `behind` is the chain hash before the first of them.
-    """
-
-    first: int
-    behind: str
-    seals: tuple[Seal, ...]
-    head: str
-    anchor: Head | None
-
-    def links(self) -> Iterator[Link]:
-        """The seals as links, each with the chain hash that follows from those before it."""
-        last = bytes.fromhex(self.behind)
-        for place, seal in enumerate(self.seals, start=self.first):
-            link = Link(place, seal.audit_id, bytes.fromhex(seal.row_hash), b"", seal.formula, seal.sealed_us)
-            last = chain_hash(last, link)
-            yield link._replace(chain_hash=last)
-
-
-class AuditProof(_Part):
-    """The lines about the wire, and the stretches of the chain that they stand in."""
-
-    lines: tuple[LogLine, ...]
-    stretches: tuple[Stretch, ...]
-
-
-class EvidencePack(_Part):
-    """Everything about one wire. The parts are rows as the database has them; `order` is what the officers' hash is of.
-
-    Amounts are whole minor units.
-    """
-
-    format: Literal["aurum-wire-evidence/1"] = FORMAT
-    made_at: datetime
-    made_by: UUID
-    wire_id: UUID
-    order: dict[str, Any]
-    wire: dict[str, Any]
-    timeline: list[dict[str, Any]]
-    approvals: list[dict[str, Any]]
-    screening: list[dict[str, Any]]
-    rulings: list[dict[str, Any]]
-    routing: dict[str, Any] | None
-    questions: list[dict[str, Any]]
-    recalls: list[dict[str, Any]]
-    hold: dict[str, Any] | None
-    entries: list[dict[str, Any]]
-    messages: list[dict[str, Any]]
-    answers: list[dict[str, Any]]
-    audit: AuditProof
-
-
 class Outcome(StrEnum):
     """`proven`: worked out and right. `open`: cannot be told yet, or not from this pack. `broken`: wrong."""
 
@@ -117,7 +31,7 @@ class Outcome(StrEnum):
     BROKEN = "broken"
 
 
-class Finding(_Part):
+class Finding(Part):
     """One thing that was checked."""
 
     check: str
