@@ -89,6 +89,10 @@ def _facts(pack: EvidencePack) -> list[tuple[str, str]]:
 
 
 def _parts(pack: EvidencePack) -> list[dict[str, Any]]:
+    return [*_of_people(pack), *_of_the_books(pack)]
+
+
+def _of_people(pack: EvidencePack) -> list[dict[str, Any]]:
     return [
         _table(
             "What happened",
@@ -131,6 +135,11 @@ def _parts(pack: EvidencePack) -> list[dict[str, Any]]:
             {"When": 3, "Reason": 2, "Status": 2, "Answer": 5},
             [(_moment(r["created_at"]), r["reason"], r["status"], r["answer_code"]) for r in pack.recalls],
         ),
+    ]
+
+
+def _of_the_books(pack: EvidencePack) -> list[dict[str, Any]]:
+    return [
         _table(
             "Postings",
             {"Entry": 4, "Value date": 2, "Account": 5, "Amount": 3},
