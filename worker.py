@@ -37,6 +37,7 @@ from activities.statements import StatementSteps
 from activities.transactions import TransactionSteps
 from activities.upkeep import UpkeepSteps
 from activities.wires import ApprovalSteps, ComplianceSteps, PaymentSteps, RecallSteps, SettlementSteps, WireDesk
+from activities.wires.rescreening import RescreeningSteps
 from infra import schedules, temporal
 from infra.crypto import Keyring
 from infra.database import connect
@@ -158,6 +159,7 @@ def assemble(config: Settings, engine: AsyncEngine) -> Parts:
             lists.sources,
             lists.refresh,
             lists.note_failure,
+            RescreeningSteps(desk).rescreen,
             papers.scan,
             papers.destroy,
             papers.sweep,

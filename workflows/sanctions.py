@@ -1,4 +1,4 @@
-"""The daily refresh of the lists that wires and customers are screened against."""
+"""The daily refresh of the lists that wires and customers are screened against, and the wires in flight after it."""
 
 from datetime import timedelta
 from typing import Final
@@ -7,7 +7,8 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
 
 from activities.sanctions import SanctionsSteps
-from models.screening.lists import Imported, RefreshFailure, RefreshStep
+from activities.wires.rescreening import RescreeningSteps
+from models.screening.lists import Imported, RefreshFailure, RefreshStep, Rescreened
 from workflows.policies import DATABASE, DATABASE_SECONDS, SOURCE, UPKEEP_SECONDS
 
 # A batch is read and staged in well under a second; the comparison of a large list takes a minute.
@@ -18,6 +19,7 @@ _HEARTBEAT: Final = timedelta(minutes=5)
 class SanctionsRefreshWorkflow:
     """Refreshes each list by itself: one that fails is told to operations, and keeps no other from being refreshed.
 
+    Then the wires in flight are compared with what is new, also with what an operator has taken in since the last run.
     The run fails with `sanctions_refresh_failed` if any did, to be seen by whoever watches for failed runs.
     """
 
@@ -38,9 +40,9 @@ class SanctionsRefreshWorkflow:
                 reason = str(error.cause or error)
                 failures.append(f"{name}: {reason}")
                 await self._note(name, reason)
-            workflow.set_current_details(
-                "\n".join([*(f"- {one.told()}" for one in done), *map("- {}".format, failures)])
-            )
+            self._show([*(one.told() for one in done), *failures])
+        rescreened = await self._rescreen()
+        self._show([*(one.told() for one in done), *failures, *(one.summary() for one in rescreened)])
         if failures:
             raise ApplicationError("; ".join(failures), type="sanctions_refresh_failed", non_retryable=True)
         return done
@@ -55,6 +57,20 @@ class SanctionsRefreshWorkflow:
             summary=f"Refresh {name}",
         )
         return imported
+
+    async def _rescreen(self) -> list[Rescreened]:
+        rescreened: list[Rescreened] = await workflow.execute_activity_method(
+            RescreeningSteps.rescreen,
+            start_to_close_timeout=UPKEEP_SECONDS,
+            heartbeat_timeout=_HEARTBEAT,
+            retry_policy=DATABASE,
+            summary="Compare the wires in flight with what is new",
+        )
+        return rescreened
+
+    @staticmethod
+    def _show(lines: list[str]) -> None:
+        workflow.set_current_details("\n".join(f"- {line}" for line in lines))
 
     async def _note(self, name: str, reason: str) -> None:
         await workflow.execute_local_activity_method(

@@ -75,10 +75,17 @@ class WireDesk:
 
 
 async def tell_staff(
-    session: AsyncSession, wire: Wire, *, permission: str, event: str, subject: str, again: str = ""
+    session: AsyncSession,
+    wire: Wire,
+    *,
+    permission: str,
+    event: str,
+    subject: str,
+    again: str = "",
+    then: str = "Decide in the console or by the API",
 ) -> None:
     """Tells everybody on the staff who has `permission`, except the wire's maker, once for each event, and for each
-    `again` of it where it may happen more than once."""
+    `again` of it where it may happen more than once. `then`: what there is to do about it."""
     people = await session.execute(
         text(
             "SELECT id, role, preset, permissions FROM users WHERE role <> 'customer' AND id <> :maker"
@@ -93,6 +100,5 @@ async def tell_staff(
             key="/".join(["wire", str(wire.id), event, *([again] if again else []), str(person)]),
             event=event,
             subject=subject,
-            body=f"{subject}.\n\nWire {wire.id}, status {wire.status}. Decide in the console or by the API:"
-            f" /api/v1/wires/{wire.id}\n",
+            body=f"{subject}.\n\nWire {wire.id}, status {wire.status}. {then}: /api/v1/wires/{wire.id}\n",
         )

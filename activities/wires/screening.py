@@ -72,8 +72,13 @@ async def _subjects(session: AsyncSession, wire: Wire) -> list[Subject]:
             {"id": wire.user_id},
         )
     ).one()
-    subjects = subjects_of_wire(wire.model_dump(), Customer(wire.user_id, row.name, row.date_of_birth, row.address))
-    # And as the bank will read it: Cyrillic, look-alike letters and invisible marks leave as plain Latin.
+    customer = Customer(wire.user_id, row.name, row.date_of_birth, row.address)
+    return as_written_and_sent(subjects_of_wire(wire.model_dump(), customer))
+
+
+def as_written_and_sent(subjects: Sequence[Subject]) -> list[Subject]:
+    """What is screened of a wire: as it was written, and as the bank will read it, since Cyrillic, look-alike letters
+    and invisible marks leave as plain Latin."""
     sent = (
         (subject, in_x_set(subject.text, len(subject.text) * 4))
         for subject in subjects

@@ -39,7 +39,10 @@ def install(app: typer.Typer, as_owner: Runner) -> None:
             bool, typer.Option(help="Take it although more than a fifth of the entries are gone.")
         ] = False,
     ) -> None:
-        """Make a file the newest version of a list. Exit status 1 if it is refused; the version before stays then."""
+        """Make a file the newest version of a list. Exit status 1 if it is refused; the version before stays then.
+
+        The next run of sanctions-refresh holds it against the wires in flight.
+        """
         try:
             done: Imported = as_owner(
                 partial(_import, path=file, name=list_name, format_=format_, purpose=purpose, accept_drop=accept_drop)

@@ -5,12 +5,12 @@ have on the whole list, so that it finds what the whole list would find.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from models.screening import Hit, Index, ListEntry, Vocabulary
+from models.screening import Hit, Index, ListEntry, Subject, Vocabulary
 from models.screening.lists import Change
 from models.screening.parties import Party
 from models.tables.sanctions import changes, parties_in_flight
@@ -25,11 +25,20 @@ class Concerned:
 
 
 async def concerned(
-    session: AsyncSession, *, list_name: str, label: str, before: int | None, after: int, vocabulary: Vocabulary
+    session: AsyncSession,
+    *,
+    list_name: str,
+    label: str,
+    before: int | None,
+    after: int,
+    vocabulary: Vocabulary,
+    customers: bool = True,
+    reading: Callable[[Sequence[Subject]], Sequence[Subject]] = tuple,
 ) -> list[Concerned]:
     """Everybody whom the change of a list from version `before` to `after` (named `label`) could concern.
 
-    `vocabulary`: of the index of all lists (`Watchlists.of`). For the worker's role.
+    `vocabulary`: of the index of all lists (`Watchlists.of`). `customers`: whether they are looked through beside the
+    wires. `reading` gives all that is to be compared of a party. For the worker's role.
     """
     new = [one for one in await changes(session, before, after) if one.change != "removed"]
     if not new:
@@ -37,8 +46,8 @@ async def concerned(
     index = await asyncio.to_thread(_index, new, list_name, label, vocabulary)
     return [
         Concerned(party, tuple(hits))
-        async for party in parties_in_flight(session)
-        if (hits := index.screen(party.subjects))
+        async for party in parties_in_flight(session, customers=customers)
+        if (hits := index.screen(reading(party.subjects)))
     ]
 
 

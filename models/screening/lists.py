@@ -70,6 +70,22 @@ class Imported(BaseModel):
         )
 
 
+class Rescreened(BaseModel):
+    """What a new version meant for the wires in flight: how many processes were woken to be screened again, and of how
+    many wires that had left already compliance was told."""
+
+    model_config = ConfigDict(frozen=True)
+
+    list: str
+    version: str
+    woken: int
+    told: int
+
+    def summary(self) -> str:
+        """In a sentence."""
+        return f"{self.list}/{self.version}: {self.woken} waiting wires are screened again, {self.told} have left."
+
+
 class RefreshStep(BaseModel):
     """Which list is refreshed."""
 

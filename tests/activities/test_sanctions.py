@@ -1,8 +1,13 @@
-"""Lists are fetched when they are newer, wires wait when they are old, and what two officers found is remembered."""
+"""Lists are fetched when they are newer, wires wait when they are old, what two officers found is remembered, and what
+is new is held against the wires in flight.
+"""
 
+import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy import text
@@ -11,6 +16,7 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.sanctions import SanctionsSteps
 from activities.wires import WireDesk
+from activities.wires.rescreening import RescreeningSteps
 from infra.database import Principal, transaction
 from infra.providers.bank import FolderChannel
 from infra.providers.sanctions import Fetcher
@@ -214,3 +220,96 @@ async def test_how_old_lists_may_be_is_a_setting(worker_engine: AsyncEngine, tmp
     config = Settings(_env_file=None, bank_hours=BankHours.ALWAYS, nostro_accounts=NOSTRO, sanctions_stale_seconds=90)
     desk = WireDesk.of(config, worker_engine, FolderChannel(tmp_path / "out", tmp_path / "in"))
     assert desk.lists_fresh_for == timedelta(seconds=90)
+
+
+GLOBEX = ListedEntity(id="AD-9", kind=Kind.ENTITY, name="Globex Trading")
+LETTERS = "notifications WHERE event = 'wire.listed_after_release'"
+
+
+class Flight(Bench):
+    """A desk with the step that follows a change of the lists."""
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.rescreening = RescreeningSteps(self.approval._desk)
+
+    async def count(self, what: str) -> int:
+        """How many rows there are of `what` (a table, and a condition)."""
+        async with transaction(self.owner) as session:
+            return int((await session.execute(text(f"SELECT count(*) FROM {what}"))).scalar_one())
+
+    async def wakes(self, wire_id: UUID) -> int:
+        """How often the wire's process was asked to look."""
+        return await self.count(f"outbox WHERE workflow_id = 'wire/{wire_id}'")
+
+    async def comes_onto_the_list(self) -> None:
+        """The recipient of every wire here comes onto a list."""
+        await make.sanctions_list(self.owner, "2026-11-02", more=(GLOBEX,))
+
+
+@pytest.fixture
+async def flight(
+    owner_engine: AsyncEngine, api_engine: AsyncEngine, worker_engine: AsyncEngine, tmp_path: Path
+) -> Flight:
+    """A desk without processes, whose wires were compared with the first version."""
+    made = Flight(owner_engine, api_engine, worker_engine, tmp_path)
+    made.people = await make.people(owner_engine)
+    (first,) = await made.rescreening.rescreen()
+    assert (first.version, first.woken, first.told) == ("2026-11-01", 0, 0)
+    return made
+
+
+async def test_each_version_is_looked_through_once_and_each_wire_by_where_it_stands(flight: Flight) -> None:
+    waiting, left, ended = await flight.awaiting(), await flight.sent(), await flight.awaiting()
+    await flight.cancel(ended)
+    before = {wire: await flight.wakes(wire) for wire in (waiting, left, ended)}
+    assert await flight.rescreening.rescreen() == []
+    await flight.comes_onto_the_list()
+    (done,) = await flight.rescreening.rescreen()
+    assert (done.list, done.version, done.woken, done.told) == ("AURUM-DEMO", "2026-11-02", 1, 1)
+    assert await flight.rescreening.rescreen() == []
+    assert {wire: await flight.wakes(wire) - before[wire] for wire in before} == {waiting: 1, left: 0, ended: 0}
+    assert await flight.count(LETTERS) == await flight.count(f"{LETTERS} AND body LIKE '%{left}/recall%'") == 3
+    # Who is gone from a list, or stays as they were, concerns nobody.
+    await make.sanctions_list(flight.owner, "2026-11-03", entries=(make.LISTED[0], GLOBEX))
+    (gone,) = await flight.rescreening.rescreen()
+    assert (gone.woken, gone.told) == (0, 0)
+
+
+async def test_two_runs_at_once_tell_once(flight: Flight) -> None:
+    await flight.sent()
+    await flight.comes_onto_the_list()
+    await asyncio.gather(flight.rescreening.rescreen(), flight.rescreening.rescreen())
+    assert await flight.count(LETTERS) == 3
+    assert await flight.count("sanctions_rescreenings") == 2
+
+
+async def test_what_two_officers_cleared_before_the_wire_left_is_not_told_again(flight: Flight) -> None:
+    wire_id = await flight.awaiting()
+    await flight.approve(wire_id)
+    await flight.comes_onto_the_list()
+    step = WireStep(wire_id=wire_id, at=datetime.now(UTC))
+    assert (await flight.payment.release(step)).status == "blocked"
+    await make.ruled(flight.api, flight.people, wire_id)
+    await flight.approval.route(step)
+    assert (await flight.payment.release(step)).status == "released"
+    (done,) = await flight.rescreening.rescreen()
+    assert (done.woken, done.told) == (0, 0)
+    assert await flight.count(LETTERS) == 0
+
+
+@pytest.mark.parametrize("attempt", range(4))
+async def test_a_release_a_version_and_the_look_at_what_is_in_flight_at_once(flight: Flight, attempt: int) -> None:
+    """A wire that leaves before the version is told, one that does not is stopped; none slips between."""
+    wire_id = await flight.awaiting()
+    await flight.approve(wire_id)
+    acts = [
+        flight.payment.release(WireStep(wire_id=wire_id, at=datetime.now(UTC))),
+        flight.comes_onto_the_list(),
+        flight.rescreening.rescreen(),
+    ]
+    await asyncio.gather(*(acts[attempt % 3 :] + acts[: attempt % 3]))
+    await flight.rescreening.rescreen()
+    left = await flight.count("wire_transfers WHERE status = 'released'")
+    assert left + await flight.count("wire_transfers WHERE status = 'blocked'") == 1
+    assert await flight.count(LETTERS) == 3 * left

@@ -1,5 +1,5 @@
 """Sanctions lists as they are kept (`lists`), what came in (`imports`), what differs (`delta`), and which pairs were
-found not to be the same (`memory`).
+found not to be the same (`memory`), and what the wires in flight were compared with (`rescreenings`).
 """
 
 from models.tables.sanctions.delta import changes, parties_in_flight
@@ -26,20 +26,25 @@ from models.tables.sanctions.lists import (
     version_at,
 )
 from models.tables.sanctions.memory import FalsePositive, approve, known, propose, void
+from models.tables.sanctions.rescreenings import News, compared, found_before, news
 
 __all__ = [
     "Current",
     "FalsePositive",
+    "News",
     "Staging",
     "approve",
     "changes",
+    "compared",
     "confirmed",
     "country_rules",
     "current",
     "entries_of",
     "failed",
+    "found_before",
     "hold_versions",
     "known",
+    "news",
     "parties_in_flight",
     "propose",
     "put_country_rules",

@@ -30,13 +30,18 @@ async def changes(session: AsyncSession, before: int | None, after: int) -> list
     return [Change(change=row.change, entity=entity_of(row.id, row.content), hash=row.hash) for row in rows]
 
 
-async def parties_in_flight(session: AsyncSession) -> AsyncIterator[Party]:
-    """Every wire that has not ended and every customer, by the batch from the database. For the worker's role."""
+async def parties_in_flight(session: AsyncSession, *, customers: bool = True) -> AsyncIterator[Party]:
+    """Every wire that has not ended, and unless `customers` is false every customer, by the batch from the database.
+
+    For the worker's role.
+    """
     wires = await session.stream(_WIRES, {"ended": sorted(ENDED)}, execution_options={"yield_per": _BATCH})
     async for row in wires:
         yield Party("wire", row.id, tuple(subjects_of_wire(row._asdict(), _debtor(row))))
-    customers = await session.stream(_CUSTOMERS, execution_options={"yield_per": _BATCH})
-    async for row in customers:
+    if not customers:
+        return
+    people = await session.stream(_CUSTOMERS, execution_options={"yield_per": _BATCH})
+    async for row in people:
         customer = Customer(row.id, row.name, row.date_of_birth, row.address)
         yield Party("customer", row.id, tuple(subjects_of_customer(customer)))
 

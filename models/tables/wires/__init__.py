@@ -21,6 +21,7 @@ from models.tables.wires.rows import (
     locked,
     tell,
     timeline,
+    with_ids,
 )
 from models.tables.wires.snapshot import snapshot, snapshot_hash
 
@@ -61,4 +62,5 @@ __all__ = [
     "tell",
     "timeline",
     "wake_recall",
+    "with_ids",
 ]

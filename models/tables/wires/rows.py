@@ -206,6 +206,11 @@ async def find(session: AsyncSession, wire_id: UUID) -> Wire:
     return wire
 
 
+async def with_ids(session: AsyncSession, ids: Sequence[UUID]) -> Sequence[Wire]:
+    """The wires with these ids, as far as they can be seen, in the order of the ids."""
+    return (await session.execute(select(Wire).where(col(Wire.id).in_(ids)).order_by(col(Wire.id)))).scalars().all()
+
+
 async def found(session: AsyncSession, words: str, *, most: int) -> Sequence[Wire]:
     """The newest wires that staff find by an id, a UETR, or words of the recipient's name or the reference."""
     try:
