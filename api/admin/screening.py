@@ -48,6 +48,23 @@ class CaseLine(BaseModel):
     claimed_at: datetime | None
 
 
+class Claim(BaseModel):
+    """Who looks after a case; nobody where it was given back."""
+
+    wire_id: UUID
+    assignee: UUID | None
+    claimed_at: datetime | None
+
+
+class Filed(BaseModel):
+    """A report that was filed."""
+
+    wire_id: UUID
+    kind: ReportKind
+    reference: str = Field(examples=["OFAC-2026-000123"])
+    filed_at: datetime
+
+
 class Cases(BaseModel):
     """The open cases, what is due first first."""
 
@@ -124,14 +141,14 @@ async def list_cases(_reader: Reader, db: Db, page: PageNumber = 1, limit: Limit
 
 
 @router.put("/screening/cases/{wire_id}/claim", summary="Look after a case", responses=documented(401, 403, 404, 409))
-async def claim_case(wire_id: UUID, request: Request, officer: Officer, db: Db) -> dict[str, Any]:
+async def claim_case(wire_id: UUID, request: Request, officer: Officer, db: Db) -> Claim:
     """Tells everybody who looks after the case. Others may still rule: a claim is a name and no lock."""
     audit.note(request, "wire", wire_id, new={"assignee": str(officer.id)})
     return await _claim(wire_id, officer, db, mine=True)
 
 
 @router.delete("/screening/cases/{wire_id}/claim", summary="Give a case back", responses=documented(401, 403, 404, 409))
-async def give_back_case(wire_id: UUID, request: Request, officer: Officer, db: Db) -> dict[str, Any]:
+async def give_back_case(wire_id: UUID, request: Request, officer: Officer, db: Db) -> Claim:
     """One's own, or as a senior officer anybody's."""
     audit.note(request, "wire", wire_id, new={"assignee": None})
     return await _claim(wire_id, officer, db, mine=False)
@@ -181,17 +198,17 @@ async def list_reports(
 )
 async def file_report(
     wire_id: UUID, kind: Annotated[ReportKind, Path()], body: Filing, request: Request, officer: Officer, db: Db
-) -> dict[str, Any]:
+) -> Filed:
     """Keeps who filed it, when, and how the authority calls it. Once."""
     audit.note(request, "wire", wire_id, new={"report": kind, "reference": body.reference})
     row = await cases.report_filed(db, wire_id, kind, officer.id, body.reference)
-    return {"wire_id": wire_id, "kind": kind, "reference": row.reference, "filed_at": row.filed_at}
+    return Filed(wire_id=wire_id, kind=kind, reference=row.reference, filed_at=row.filed_at)
 
 
-async def _claim(wire_id: UUID, officer: Caller, db: Db, *, mine: bool) -> dict[str, Any]:
+async def _claim(wire_id: UUID, officer: Caller, db: Db, *, mine: bool) -> Claim:
     senior = "wires:high_value" in officer.permissions
     case = await cases.claim_case(db, wire_id, officer.id, senior=senior, mine=mine)
-    return {"wire_id": wire_id, "assignee": case.assignee, "claimed_at": case.claimed_at}
+    return Claim(wire_id=wire_id, assignee=case.assignee, claimed_at=case.claimed_at)
 
 
 def _with_amount(row: Any) -> dict[str, Any]:

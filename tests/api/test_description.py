@@ -9,6 +9,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from typing import Any
 
 import hypothesis
@@ -28,8 +29,9 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from api.main import create_app
-from infra.database import connect
+from infra.database import connect, transaction
 from infra.settings import Settings
+from models.tables import calendars
 from tests.api.conftest import NOWHERE, OFTEN
 from tests.databases import Server
 from tests.factories import market
@@ -100,8 +102,10 @@ def served(
     async def people() -> dict[str, dict[str, str]]:
         owner = connect(database.owner_url, pool_size=1)
         try:
-            # Without its sessions the exchange answers 503, as it should.
+            # Without their calendars the exchange and the rails answer 503, as they should.
             await market.opened(owner)
+            async with transaction(owner) as session:
+                await calendars.top_up(session, datetime.now(UTC).date())
             return {
                 "customer": await signed_in(app, owner, await add_customer(owner)),
                 "officer": await signed_in(app, owner, await add_officer(owner, "super_admin")),
