@@ -180,6 +180,7 @@ class Walk:
         self._title("Look around")
         for name, address in (
             ("API documentation", f"{self._info['api_url']}/api/v1"),
+            ("Console", f"{self._info['api_url']}/console"),
             ("Temporal UI", self._info["temporal_ui_url"]),
             ("Mail", self._info["mail_dir"]),
         ):

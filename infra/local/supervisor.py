@@ -101,6 +101,7 @@ class Supervisor:
     def _greet(self, info: dict[str, Any], seconds: float) -> None:
         lines = {
             "API": f"{info['api_url']}/api/v1",
+            "Console": f"{info['api_url']}/console",
             "Temporal UI": info["temporal_ui_url"],
             "bank": info["bank_url"],
         }
