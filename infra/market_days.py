@@ -20,7 +20,7 @@ YEARS_AHEAD: Final = 2
 def market_days(today: date) -> list[Session]:
     """The sessions from the first day to the end of the second year after `today`. Takes a second: for a thread."""
     # It brings pandas with it: a second and seventy megabytes, for what is asked once a day.
-    from exchange_calendars import get_calendar  # noqa: PLC0415 # see above
+    from exchange_calendars import get_calendar  # noqa: PLC0415 # it brings pandas with it
 
     with warnings.catch_warnings():
         # Its own way with pandas is deprecated there, which says nothing to us.

@@ -178,3 +178,13 @@ def test_decisions_have_numbers_of_their_own() -> None:
         assert path.read_text().startswith(f"# {path.name[:4]} · "), f"{path.name} begins with its number and its title"
     shared = [names for names in numbers.values() if len(names) > 1]
     assert not shared, f"give one of each its own number, and follow it where it is named: {shared}"
+
+
+def test_processes_that_wait_outlive_the_database() -> None:
+    # A local activity that is tried for hours leaves an event for each of its timers.
+    growing = [
+        name(path)
+        for path in sources("workflows")
+        if 'signal(name="wake")' in path.read_text() and "execute_local_activity" in path.read_text()
+    ]
+    assert not growing, f"take a step in the database by `workflows.steps.database_step`: {growing}"

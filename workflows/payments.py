@@ -20,7 +20,8 @@ from models.payments import (
     standing_case_file,
 )
 from models.search_attributes import AMOUNT_MINOR, CASE_STATUS, CUSTOMER_REF
-from workflows.policies import DATABASE, DATABASE_SECONDS, PROVIDER, PROVIDER_SECONDS
+from workflows.policies import PROVIDER, PROVIDER_SECONDS
+from workflows.steps import database_step
 
 _STATUS: Final = SearchAttributeKey.for_keyword(CASE_STATUS)
 _CUSTOMER: Final = SearchAttributeKey.for_keyword(CUSTOMER_REF)
@@ -109,13 +110,7 @@ class PaymentWorkflow:
     async def _do(self, step: _Step, summary: str) -> PaymentState:
         # What was signalled before the step runs is seen by it; what comes while it runs is looked at after it.
         self._seen = self._wakes
-        state: PaymentState = await workflow.execute_local_activity_method(
-            step,
-            self._step(),
-            start_to_close_timeout=DATABASE_SECONDS,
-            retry_policy=DATABASE,
-            summary=summary,
-        )
+        state: PaymentState = await database_step(step, self._step(), summary)
         self._show(state)
         return state
 
@@ -144,12 +139,8 @@ class PaymentLateAnswerWorkflow:
         return state
 
     async def _do(self, step: _Step, start: PaymentStart, summary: str) -> PaymentState:
-        state: PaymentState = await workflow.execute_local_activity_method(
-            step,
-            PaymentStep(payment_id=start.payment_id, at=workflow.now()),
-            start_to_close_timeout=DATABASE_SECONDS,
-            retry_policy=DATABASE,
-            summary=summary,
+        state: PaymentState = await database_step(
+            step, PaymentStep(payment_id=start.payment_id, at=workflow.now()), summary
         )
         workflow.set_current_details(case_file(state))
         return state
@@ -202,12 +193,10 @@ class StandingOrderWorkflow:
 
     async def _look(self) -> StandingOrderState:
         self._seen = self._wakes
-        state: StandingOrderState = await workflow.execute_local_activity_method(
+        state: StandingOrderState = await database_step(
             StandingOrderSteps.advance,
             StandingOrderStep(standing_order_id=self._start.standing_order_id, at=workflow.now()),
-            start_to_close_timeout=DATABASE_SECONDS,
-            retry_policy=DATABASE,
-            summary="Make the payments that are due",
+            "Make the payments that are due",
         )
         workflow.set_current_details(standing_case_file(state))
         if workflow.info().typed_search_attributes.get(_STATUS) != state.status:

@@ -11,7 +11,8 @@ from temporalio.common import SearchAttributeKey
 from activities.kyc import CheckSteps, LifeSteps, ReviewSteps
 from models.kyc.process import KycStart, KycState, KycStep, Sweep, Swept, case_file
 from models.search_attributes import ASSIGNEE, CASE_STATUS, CUSTOMER_REF, SLA_DUE_AT
-from workflows.policies import DATABASE, DATABASE_SECONDS, PROVIDER, PROVIDER_SECONDS, UPKEEP_SECONDS
+from workflows.policies import DATABASE, PROVIDER, PROVIDER_SECONDS, UPKEEP_SECONDS
+from workflows.steps import database_step
 
 _STATUS: Final = SearchAttributeKey.for_keyword(CASE_STATUS)
 _CUSTOMER: Final = SearchAttributeKey.for_keyword(CUSTOMER_REF)
@@ -78,13 +79,7 @@ class KycReviewWorkflow:
     async def _do(self, step: Callable[[Any, KycStep], Any], summary: str) -> KycState:
         # What was signalled before the step runs is seen by it; what comes while it runs is looked at after it.
         self._seen = self._wakes
-        state: KycState = await workflow.execute_local_activity_method(
-            step,
-            self._step(),
-            start_to_close_timeout=DATABASE_SECONDS,
-            retry_policy=DATABASE,
-            summary=summary,
-        )
+        state: KycState = await database_step(step, self._step(), summary)
         self._show(state)
         return state
 
