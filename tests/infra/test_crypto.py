@@ -27,7 +27,8 @@ from infra.crypto import (
 from infra.database import Principal, transaction
 from infra.field_rotation import rotate
 from infra.local.postgres import binaries
-from infra.settings import DEVELOPMENT_FIELD_KEY, Environment, ScannerKind, Settings
+from infra.settings import Environment, ScannerKind, Settings
+from infra.settings.door import DEVELOPMENT_FIELD_KEY
 from models.screening.sources import Format, ListSource
 from tests.databases import Database
 from tests.factories.sealed import fresh_key, sealed_values, store_seed, store_tax_id

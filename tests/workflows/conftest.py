@@ -16,7 +16,7 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.testing import TimeSkipper, TimeSkippingConfig, WorkflowEnvironment
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
-import worker
+from activities.assembly import Parts, assemble
 from infra import temporal
 from infra.database import transaction
 from infra.outbox import Dispatcher
@@ -26,6 +26,7 @@ from tests.factories import wires as make
 from tests.factories.counterparty import ACH_COMPANY, ACH_ODFI, NOSTRO, Counterparty
 from tests.temporal_server import temporal_server as running_temporal
 from tests.workflows.paths import HISTORIES
+from workflows.registry import WORKFLOWS
 
 PATIENCE_SECONDS = 30
 # One notification is like another: its history is kept once.
@@ -50,7 +51,7 @@ class Desk:
     api_engine: AsyncEngine
     people: make.People
     bank: Counterparty
-    parts: worker.Parts
+    parts: Parts
     dispatcher: Dispatcher
     settings: Settings
     time: TimeSkipper
@@ -182,7 +183,7 @@ async def desk(
     """A wire desk at work. A module says in `DESK_SETTINGS` what is to be different."""
     bank = Counterparty(tmp_path / "bank")
     settings = desk_settings(tmp_path, bank, **getattr(request.module, "DESK_SETTINGS", {}))
-    parts = worker.assemble(settings, worker_engine)
+    parts = assemble(settings, worker_engine)
 
     async def connected() -> Client:
         return temporal_server.client
@@ -191,7 +192,7 @@ async def desk(
     async with temporal.build_worker(
         temporal_server.client,
         settings,
-        workflows=worker.WORKFLOWS,
+        workflows=WORKFLOWS,
         activities=parts.activities,
         interceptors=[EverythingTwice()] if request.param == "twice" else [],
     ):

@@ -13,9 +13,9 @@ from temporalio.client import WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer
 
-import worker
 from infra.sandbox import sandbox
 from tests.workflows.paths import HISTORIES
+from workflows.registry import WORKFLOWS
 
 RECORDED = sorted(HISTORIES.glob("*.json"))
 
@@ -28,5 +28,5 @@ def test_there_are_histories_of_every_kind_of_process() -> None:
 @pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
 async def test_a_recorded_process_replays(path: Path) -> None:
     content = await asyncio.to_thread(path.read_text)
-    replayer = Replayer(workflows=worker.WORKFLOWS, data_converter=pydantic_data_converter, workflow_runner=sandbox())
+    replayer = Replayer(workflows=WORKFLOWS, data_converter=pydantic_data_converter, workflow_runner=sandbox())
     await replayer.replay_workflow(WorkflowHistory.from_json(f"replay/{path.stem}", content))

@@ -85,7 +85,10 @@ async def test_operators_close_days_and_the_rule_does_not_undo_it(owner_engine: 
         assert (await calendars.desk_hours(session)).early_closes[eve] == time(14)
         lines = (
             await session.execute(
-                text("SELECT action, resource_id, old_values ->> 'closes', new_values ->> 'operator' FROM audit_logs")
+                text(
+                    "SELECT action, resource_id, old_values ->> 'closes', new_values ->> 'operator'"
+                    " FROM audit_logs ORDER BY id"
+                )
             )
         ).all()
     assert [tuple(line) for line in lines] == [

@@ -1,0 +1,51 @@
+"""Every process, for the worker that runs them and for the replay of their histories."""
+
+from collections.abc import Sequence
+
+from workflows.alerts import PriceAlertSweepWorkflow
+from workflows.audit import AuditSealWorkflow
+from workflows.auth import SessionCleanupWorkflow
+from workflows.calendars import CalendarTopUpWorkflow
+from workflows.kyc.documents import DocumentScanWorkflow, DocumentUpkeepWorkflow
+from workflows.kyc.review import KycExpiryWorkflow, KycReviewWorkflow
+from workflows.ledger import FlowRollupWorkflow, LedgerProofWorkflow, LedgerRollupWorkflow
+from workflows.notifications import NotificationWorkflow
+from workflows.payments import PaymentLateAnswerWorkflow, PaymentWorkflow, StandingOrderWorkflow
+from workflows.recalls import WireRecallWorkflow
+from workflows.reconciliation import ReconciliationWorkflow
+from workflows.sanctions import SanctionsRefreshWorkflow
+from workflows.side_proofs import FlowProofWorkflow, ProcessProofWorkflow
+from workflows.statements import AccountStatementWorkflow, MonthlyStatementsWorkflow, StatementsWorkflow
+from workflows.transactions import ReversalWorkflow
+from workflows.upkeep import DataCleanupWorkflow
+from workflows.wires import WireLateAnswerWorkflow, WireWorkflow
+
+WORKFLOWS: Sequence[type] = (
+    WireWorkflow,
+    WireLateAnswerWorkflow,
+    WireRecallWorkflow,
+    ReconciliationWorkflow,
+    KycReviewWorkflow,
+    KycExpiryWorkflow,
+    PaymentWorkflow,
+    PaymentLateAnswerWorkflow,
+    StandingOrderWorkflow,
+    NotificationWorkflow,
+    SessionCleanupWorkflow,
+    AuditSealWorkflow,
+    CalendarTopUpWorkflow,
+    LedgerProofWorkflow,
+    LedgerRollupWorkflow,
+    FlowRollupWorkflow,
+    ProcessProofWorkflow,
+    FlowProofWorkflow,
+    DataCleanupWorkflow,
+    ReversalWorkflow,
+    SanctionsRefreshWorkflow,
+    DocumentScanWorkflow,
+    DocumentUpkeepWorkflow,
+    MonthlyStatementsWorkflow,
+    StatementsWorkflow,
+    AccountStatementWorkflow,
+    PriceAlertSweepWorkflow,
+)
