@@ -2,6 +2,7 @@
 
 import json
 import traceback
+from typing import Final
 
 import psycopg
 from psycopg import sql
@@ -10,6 +11,8 @@ from pydantic import SecretStr
 from infra.local.folder import write_atomically
 from infra.local.parts import StackError
 from infra.local.site import Site
+
+_LOCK: Final = 7_203_003
 
 
 def prepare_database(site: Site) -> None:
@@ -27,7 +30,7 @@ def prepare_database(site: Site) -> None:
         given = site.environment({})
         keys = {name: SecretStr(key) for name, key in json.loads(given["AURUM_FIELD_KEYS"]).items()}
         migrate(site.owner_url)
-        _set_passwords(site)
+        set_passwords(site)
         people = seed(site.owner_url, Keyring.of(keys, given["AURUM_FIELD_KEY_ID"]))
     except Exception as error:
         site.folder.log("schema").write_text(traceback.format_exc(), encoding="utf-8")
@@ -39,9 +42,12 @@ def prepare_database(site: Site) -> None:
     write_atomically(site.folder.people_file, json.dumps(people, indent=1))
 
 
-def _set_passwords(site: Site) -> None:
+def set_passwords(site: Site) -> None:
+    """Lets the roles of the API and the worker log in with this stack's passwords."""
     passwords = {"aurum_api": site.secrets.api_password, "aurum_worker": site.secrets.worker_password}
-    with psycopg.connect(site.owner_url, autocommit=True) as connection:
+    with psycopg.connect(site.owner_url) as connection:
+        # Two supervisors that start at once would change the same rows of the catalogue, which PostgreSQL refuses.
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
         for role, password in passwords.items():
             statement = sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(role), sql.Literal(password))
             connection.execute(statement)

@@ -5,6 +5,7 @@ import signal
 import socket
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,6 +20,7 @@ from infra.local.folder import DataFolder, read_json
 from infra.local.locks import PartLock, Phase
 from infra.local.parts import Part, StackError
 from infra.local.processes import Child, Launch
+from infra.local.schema import prepare_database, set_passwords
 from infra.local.stack import Stack
 from models.search_attributes import SEARCH_ATTRIBUTES
 from tests.infra.local_runs import INFRASTRUCTURE, Up, gone, until, up
@@ -229,6 +231,14 @@ def test_a_stale_lock_file_of_postgresql_that_names_a_living_stranger(folder: Pa
         with psycopg.connect(stack.info()["database_url"]) as connection:
             assert connection.execute("SHOW data_checksums").fetchone() == ("on",)
             assert connection.execute("SHOW fsync").fetchone() == ("on",)
+
+
+def test_supervisors_that_start_at_once_set_the_same_passwords(folder: Path) -> None:
+    with Stack(folder) as stack, ThreadPoolExecutor(4) as supervisors:
+        stack.start([Part.DB], migrate=False)
+        prepare_database(stack.site)
+        for done in [supervisors.submit(set_passwords, stack.site) for _ in range(100)]:
+            done.result()
 
 
 def test_a_long_and_relative_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
