@@ -10,6 +10,20 @@ class Environment(StrEnum):
     PRODUCTION = "production"
 
 
+class Risk(StrEnum):
+    """What production refuses unless whoever runs it says that they accept it (`AURUM_ACCEPTED_RISKS`).
+
+    `folder_store`: documents lie in a folder, whose disk somebody mirrors and backs up.
+    `simulated_quotes`: prices are invented, and every answer says so.
+    `plain_database`, `plain_temporal`: no TLS to a server on another machine; the network between is ours alone.
+    """
+
+    FOLDER_STORE = "folder_store"
+    SIMULATED_QUOTES = "simulated_quotes"
+    PLAIN_DATABASE = "plain_database"
+    PLAIN_TEMPORAL = "plain_temporal"
+
+
 class BankProfile(StrEnum):
     """How a wire is written to the bank channel.
 

@@ -52,8 +52,18 @@ def seed(owner_url: str, keyring: Keyring | None = None) -> list[dict[str, Any]]
     return asyncio.run(_seed(owner_url, keyring))
 
 
-async def _seed(owner_url: str, keyring: Keyring) -> list[dict[str, Any]]:
+def seeded_addresses() -> list[str]:
+    """The e-mail addresses of the seeded people, whose passwords everybody can read."""
+    return [person["email"].lower() for person in _people()]
+
+
+def _people() -> list[dict[str, Any]]:
     people: list[dict[str, Any]] = json.loads((DATA / "people.json").read_text(encoding="utf-8"))["people"]
+    return people
+
+
+async def _seed(owner_url: str, keyring: Keyring) -> list[dict[str, Any]]:
+    people = _people()
     engine = connect(owner_url, pool_size=1, name="aurum-seed")
     passwords = Passwords()
     try:

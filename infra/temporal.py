@@ -26,6 +26,7 @@ from temporalio.worker import (
 
 from infra.sandbox import sandbox
 from infra.settings import Settings
+from infra.temporal_tls import tls_of
 from models.errors import AurumError, Unavailable
 from models.search_attributes import SEARCH_ATTRIBUTES
 
@@ -35,6 +36,8 @@ async def connect(settings: Settings) -> Client:
     return await Client.connect(
         settings.temporal_address,
         namespace=settings.temporal_namespace,
+        tls=tls_of(settings),
+        api_key=settings.temporal_api_key.get_secret_value() if settings.temporal_api_key else None,
         data_converter=pydantic_data_converter,
     )
 

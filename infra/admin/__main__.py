@@ -2,15 +2,17 @@
 
 import asyncio
 import os
+import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated, NoReturn, TypeVar
 
 import typer
+from pydantic import ValidationError
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from infra.admin import approval, calendars, evidence, ledger, sanctions, transactions
+from infra.admin import approval, calendars, deployment, evidence, ledger, sanctions, transactions
 from infra.audit_anchors import AnchorFile, AnchorsDamaged, keep_head
 from infra.crypto import Keyring
 from infra.database import connect, transaction
@@ -18,7 +20,7 @@ from infra.field_rotation import Rotation, rotate
 from infra.local.folder import DataFolder
 from infra.local.ports import claim
 from infra.local.site import Site
-from infra.settings import settings
+from infra.settings import Settings, settings
 from models.audit_chain import Verification
 from models.tables.audit_seals import head
 from models.tables.audit_walk import verify
@@ -133,6 +135,7 @@ ledger.install(app, _as_owner)
 sanctions.install(app, _as_owner)
 transactions.install(app, _as_owner)
 evidence.install(app)
+deployment.install(app, _as_owner)
 
 
 def _told(found: Verification) -> str:
@@ -153,5 +156,15 @@ def _fail(reason: str) -> NoReturn:
     raise typer.Exit(1)
 
 
+def _run() -> None:
+    try:
+        app()
+    except ValidationError as error:
+        if error.title != Settings.__name__:
+            raise
+        typer.echo("The settings are refused: `python -m infra.admin check-settings` says why.", err=True)
+        sys.exit(1)
+
+
 if __name__ == "__main__":
-    app()
+    _run()

@@ -46,9 +46,13 @@ class Settings(DeskSettings, EdgeSettings, BankSettings, DoorSettings, CoreSetti
 
     @model_validator(mode="after")
     def _production_is_safe(self) -> Self:
-        if self.environment is Environment.PRODUCTION and (refused := list(production.refusals(self, self))):
+        if self.environment is Environment.PRODUCTION and (refused := self.refusals()):
             raise ValueError("; ".join(refused))
         return self
+
+    def refusals(self) -> list[str]:
+        """Why these settings may not serve customers, whatever the environment says; empty when they may."""
+        return list(production.refusals(self, self, self, self))
 
 
 @lru_cache(maxsize=1)

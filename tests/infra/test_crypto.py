@@ -27,10 +27,9 @@ from infra.crypto import (
 from infra.database import Principal, transaction
 from infra.field_rotation import rotate
 from infra.local.postgres import binaries
-from infra.settings import Environment, ScannerKind, Settings
-from infra.settings.door import DEVELOPMENT_FIELD_KEY
-from models.screening.sources import Format, ListSource
+from infra.settings.door import DEVELOPMENT_FIELD_KEY, DoorSettings
 from tests.databases import Database
+from tests.factories.production import production
 from tests.factories.sealed import fresh_key, sealed_values, store_seed, store_tax_id
 from tests.factories.users import Person, add_customer
 
@@ -133,22 +132,6 @@ def test_a_keyring_does_not_tell_its_keys(keyring: Keyring) -> None:
     assert repr(keyring) == "Keyring(['new', 'old'], current='new')"
 
 
-def _production(keys: dict[str, SecretStr], current: str) -> Settings:
-    return Settings(
-        _env_file=None,
-        environment=Environment.PRODUCTION,
-        token_secret=SecretStr("a secret of some length"),
-        fingerprint_key=SecretStr("another secret of some length"),
-        signing_key_file="/etc/aurum/key.pem",
-        field_keys=keys,
-        field_key_id=current,
-        scanner=ScannerKind.CLAMAV,
-        sanctions_sources=(
-            ListSource(name="OFAC-SDN", format=Format.OFAC_XML, location="https://lists.example/SDN.XML"),
-        ),
-    )
-
-
 @pytest.mark.parametrize(
     ("key", "reason"),
     [
@@ -162,22 +145,17 @@ def _production(keys: dict[str, SecretStr], current: str) -> Settings:
 )
 def test_production_refuses_weak_keys_and_does_not_repeat_them(key: str, reason: str) -> None:
     with pytest.raises(ValidationError, match=reason) as refused:
-        _production({"good": fresh_key(), "weak": SecretStr(key)}, "good")
+        production(field_keys={"good": fresh_key(), "weak": SecretStr(key)}, field_key_id="good")
     assert key not in str(refused.value)
 
 
 def test_production_refuses_to_have_no_key_of_its_own() -> None:
-    assert _production({"2026": fresh_key()}, "2026").field_key_id == "2026"
+    assert production(field_keys={"2026": fresh_key()}, field_key_id="2026").field_key_id == "2026"
     with pytest.raises(ValidationError, match="no field key with the current id"):
-        _production({}, "2026")
+        production(field_keys={}, field_key_id="2026")
+    unset = DoorSettings()
     with pytest.raises(ValidationError, match="is text"):
-        Settings(
-            _env_file=None,
-            environment=Environment.PRODUCTION,
-            token_secret=SecretStr("a secret of some length"),
-            fingerprint_key=SecretStr("another secret of some length"),
-            signing_key_file="/etc/aurum/key.pem",
-        )
+        production(field_keys=unset.field_keys, field_key_id=unset.field_key_id)
 
 
 def test_random_keys_are_not_called_weak() -> None:
