@@ -5,9 +5,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
+
+from tests.factories.http_double import Silent, serving
 
 KEY = "KEYOFTESTS0000"
 
@@ -34,7 +36,7 @@ def alpha_vantage() -> Iterator[Door]:
     """A running double, and the way to tell it what to answer."""
     door = Door()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Answering(Silent, BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             asked = dict(parse_qsl(urlsplit(self.path).query))
             door.asked.append(asked)
@@ -48,19 +50,10 @@ def alpha_vantage() -> Iterator[Door]:
             self.end_headers()
             self.wfile.write(written)
 
-        def log_message(self, format: str, *args: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    door.url = f"http://127.0.0.1:{server.server_address[1]}/query"
-    try:
-        yield door
-    finally:
-        if door.silence is not None:
-            door.silence.set()
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving(Answering) as address:
+        door.url = f"{address}/query"
+        try:
+            yield door
+        finally:
+            if door.silence is not None:
+                door.silence.set()

@@ -6,11 +6,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 from joserfc import jwt
 from joserfc.jwk import RSAKey
+
+from tests.factories.http_double import Silent, serving
 
 AUDIENCE = "aurum-api"
 PARTY = "http://127.0.0.1:8000"
@@ -65,7 +67,7 @@ def issuer() -> Iterator[Issuer]:
     """A running provider."""
     provider = Issuer()
 
-    class Door(BaseHTTPRequestHandler):
+    class Answering(Silent, BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             provider.asked += 1
             if provider.silence is not None:
@@ -82,19 +84,10 @@ def issuer() -> Iterator[Issuer]:
             except OSError:
                 self.close_connection = True
 
-        def log_message(self, format: str, *args: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Door)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    provider.url = f"http://127.0.0.1:{server.server_address[1]}"
-    try:
-        yield provider
-    finally:
-        if provider.silence is not None:
-            provider.silence.set()
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving(Answering) as address:
+        provider.url = address
+        try:
+            yield provider
+        finally:
+            if provider.silence is not None:
+                provider.silence.set()

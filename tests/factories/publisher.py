@@ -1,11 +1,11 @@
 """A publisher of lists, played by a small HTTP server: it knows ETags and dates, and fails as it is told."""
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from http.server import BaseHTTPRequestHandler
+
+from tests.factories.http_double import Silent, serving
 
 
 @dataclass
@@ -27,7 +27,7 @@ def publisher() -> Iterator[Publisher]:
     """A running double, and the way to tell it what to publish."""
     state = Publisher()
 
-    class Door(BaseHTTPRequestHandler):
+    class Answering(Silent, BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             state.asked.append(dict(self.headers))
             status = state.status
@@ -43,17 +43,6 @@ def publisher() -> Iterator[Publisher]:
             self.wfile.write(body[: len(body) - state.cut] if state.cut else body)
             self.close_connection = bool(state.cut)
 
-        def log_message(self, format: str, *args: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Door)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    state.url = f"http://127.0.0.1:{server.server_address[1]}/SDN.XML"
-    try:
+    with serving(Answering) as address:
+        state.url = f"{address}/SDN.XML"
         yield state
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

@@ -5,8 +5,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
+
+from tests.factories.http_double import Silent, serving
 
 KEY = "SG.a-key-for-tests.that-opens-nothing"
 
@@ -40,7 +42,7 @@ def sendgrid() -> Iterator[Answers]:
     """A running double, and the way to tell it what to answer."""
     answers = Answers()
 
-    class Door(BaseHTTPRequestHandler):
+    class Answering(Silent, BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             self._answer(self.rfile.read(int(self.headers.get("Content-Length", 0))))
 
@@ -63,19 +65,10 @@ def sendgrid() -> Iterator[Answers]:
             self.end_headers()
             self.wfile.write(written)
 
-        def log_message(self, format: str, *args: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Door)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    answers.url = f"http://127.0.0.1:{server.server_address[1]}"
-    try:
-        yield answers
-    finally:
-        if answers.silence is not None:
-            answers.silence.set()
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving(Answering) as address:
+        answers.url = address
+        try:
+            yield answers
+        finally:
+            if answers.silence is not None:
+                answers.silence.set()
