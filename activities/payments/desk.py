@@ -5,17 +5,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from infra.providers.bank import BankChannel
 from infra.settings import BankHours, Settings
 from infra.watchlists import Watchlists
-from models.auth import permissions_of
 from models.calendars import AlwaysOpen, Hours
 from models.payments import PAYMENT, PaymentStatus, day_ends
 from models.tables import calendars, ledger, notifications, payments
 from models.tables.payments import Payment
+from models.tables.users import staff_with
 
 
 @dataclass(frozen=True)
@@ -98,14 +97,7 @@ async def tell_customer(session: AsyncSession, payment: Payment, occasion: str, 
 
 async def tell_staff(session: AsyncSession, payment: Payment, *, permission: str, event: str, subject: str) -> None:
     """Tells everybody on the staff who has `permission`, except the payment's maker, once for each event."""
-    people = await session.execute(
-        text(
-            "SELECT id, role, preset, permissions FROM users WHERE role <> 'customer' AND id <> :maker"
-            " AND status = 'active' AND deleted_at IS NULL"
-        ),
-        {"maker": payment.user_id},
-    )
-    for person in [row.id for row in people if permission in permissions_of(row.role, row.preset, row.permissions)]:
+    for person in [one for one in await staff_with(session, permission) if one != payment.user_id]:
         await notifications.tell(
             session,
             user_id=person,

@@ -3,15 +3,14 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from infra.providers.bank import BankChannel
 from infra.settings import BankHours, BankProfile, Settings
 from infra.watchlists import Watchlists
-from models.auth import permissions_of
 from models.calendars import Hours
 from models.tables import calendars, notifications
+from models.tables.users import staff_with
 from models.tables.wires import Wire
 
 
@@ -86,14 +85,7 @@ async def tell_staff(
 ) -> None:
     """Tells everybody on the staff who has `permission`, except the wire's maker, once for each event, and for each
     `again` of it where it may happen more than once. `then`: what there is to do about it."""
-    people = await session.execute(
-        text(
-            "SELECT id, role, preset, permissions FROM users WHERE role <> 'customer' AND id <> :maker"
-            " AND status = 'active' AND deleted_at IS NULL"
-        ),
-        {"maker": wire.user_id},
-    )
-    for person in [row.id for row in people if permission in permissions_of(row.role, row.preset, row.permissions)]:
+    for person in [one for one in await staff_with(session, permission) if one != wire.user_id]:
         await notifications.tell(
             session,
             user_id=person,

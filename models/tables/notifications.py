@@ -9,8 +9,9 @@ from sqlalchemy import CursorResult, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
-from models.auth import Permission, permissions_of
+from models.auth import Permission
 from models.tables.outbox import enqueue
+from models.tables.users import staff_with
 
 
 async def tell(
@@ -97,13 +98,7 @@ async def tell_operations(session: AsyncSession, *, key: str, event: str, subjec
 
     How many they are. For the roles of the worker and of the owner.
     """
-    staff = await session.execute(
-        text(
-            "SELECT id, role, preset, permissions FROM users"
-            " WHERE role <> 'customer' AND deleted_at IS NULL AND status = 'active' ORDER BY id"
-        )
-    )
-    told = [row.id for row in staff if Permission.ADMIN_SYSTEM in permissions_of(row.role, row.preset, row.permissions)]
+    told = await staff_with(session, Permission.ADMIN_SYSTEM)
     for user_id in told:
         await tell(session, user_id=user_id, key=f"{key}/{user_id}", event=event, subject=subject, body=body)
     return len(told)

@@ -120,11 +120,14 @@ async def lock_signing_in(session: AsyncSession, user_id: UUID) -> User:
 
 
 async def staff_with(session: AsyncSession, permission: str) -> list[UUID]:
-    """Everybody on the staff who has `permission`. For the worker's role."""
+    """Everybody on the staff who has `permission`. For the roles of the worker and of the owner.
+
+    In the same order for everybody, so that two transactions that tell the same people do not wait for each other.
+    """
     rows = await session.execute(
-        select(col(User.id), col(User.role), col(User.preset), col(User.permissions)).where(
-            col(User.role) != "customer", col(User.status) == "active", col(User.deleted_at).is_(None)
-        )
+        select(col(User.id), col(User.role), col(User.preset), col(User.permissions))
+        .where(col(User.role) != "customer", col(User.status) == "active", col(User.deleted_at).is_(None))
+        .order_by(col(User.id))
     )
     return [row[0] for row in rows.all() if permission in permissions_of(row[1], row[2], row[3])]
 
