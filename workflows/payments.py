@@ -1,7 +1,6 @@
 """The life of a payment by a local rail, and of the standing order that repeats it."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
 from typing import Any, Final
 
 from temporalio import workflow
@@ -20,8 +19,8 @@ from models.payments import (
     standing_case_file,
 )
 from models.search_attributes import AMOUNT_MINOR, CASE_STATUS, CUSTOMER_REF
-from workflows.policies import PROVIDER, PROVIDER_SECONDS
 from workflows.steps import database_step
+from workflows.waiting import OrderToTheBank, Waiting
 
 _STATUS: Final = SearchAttributeKey.for_keyword(CASE_STATUS)
 _CUSTOMER: Final = SearchAttributeKey.for_keyword(CUSTOMER_REF)
@@ -33,7 +32,7 @@ _Step = Callable[[Any, PaymentStep], Any]
 
 
 @workflow.defn(name="payment")
-class PaymentWorkflow:
+class PaymentWorkflow(OrderToTheBank[PaymentState]):
     """One payment. Its rows say where it stands; this says what happens next, and when.
 
     People and the bank change rows and wake it (`wake` carries no content). After each wake, timer or step it reads the
@@ -42,16 +41,8 @@ class PaymentWorkflow:
 
     @workflow.init
     def __init__(self, start: PaymentStart) -> None:
+        super().__init__()
         self._start = start
-        self._wakes = 0
-        self._seen = 0
-        self._sent = False
-        self._silent_since: datetime | None = None
-
-    @workflow.signal(name="wake")
-    def wake(self) -> None:
-        """Something about this payment has changed: look at the rows."""
-        self._wakes += 1
 
     @workflow.run
     async def run(self, start: PaymentStart) -> PaymentState:
@@ -76,43 +67,11 @@ class PaymentWorkflow:
             case PaymentStatus.RELEASED if not self._sent:
                 # Not only after `release` has answered: a worker that died between the release and its answer is
                 # followed by one whose earlier step finds the payment released.
-                return await self._send()
+                return await self._send(ReleaseSteps.send)
             case _:
-                if await self._until(state.look_again_at, "From here on the bank is late"):
-                    return await self._do(SettlementSteps.apply_answers, "Apply the bank's answers")
-                self._silent_since = workflow.now()
-                return await self._do(SettlementSteps.note_silence, "Tell operations that the bank is silent")
-
-    async def _send(self) -> PaymentState:
-        self._seen = self._wakes
-        state = await workflow.execute_activity_method(
-            ReleaseSteps.send,
-            self._step(),
-            start_to_close_timeout=PROVIDER_SECONDS,
-            retry_policy=PROVIDER,
-            summary="Put the order into the bank's folder",
-        )
-        self._sent = True
-        self._show(state)
-        return state
-
-    async def _until(self, moment: datetime | None, summary: str) -> bool:
-        """Waits for a wake or for `moment`. True if it was a wake; one that came since the last look counts."""
-        timeout = None if moment is None else max(moment - workflow.now(), timedelta(0))
-        try:
-            await workflow.wait_condition(
-                lambda: self._wakes > self._seen, timeout=timeout, timeout_summary=summary or None
-            )
-        except TimeoutError:
-            return False
-        return True
-
-    async def _do(self, step: _Step, summary: str) -> PaymentState:
-        # What was signalled before the step runs is seen by it; what comes while it runs is looked at after it.
-        self._seen = self._wakes
-        state: PaymentState = await database_step(step, self._step(), summary)
-        self._show(state)
-        return state
+                return await self._hear(
+                    state, apply_answers=SettlementSteps.apply_answers, note_silence=SettlementSteps.note_silence
+                )
 
     def _step(self) -> PaymentStep:
         return PaymentStep(payment_id=self._start.payment_id, at=workflow.now())
@@ -147,7 +106,7 @@ class PaymentLateAnswerWorkflow:
 
 
 @workflow.defn(name="standing-order")
-class StandingOrderWorkflow:
+class StandingOrderWorkflow(Waiting):
     """One standing order. On the day of each payment it makes the next one, which has a process of its own.
 
     Over years it goes through many dates, so it continues as a new run, with nothing to hand on but its id: where it
@@ -156,14 +115,8 @@ class StandingOrderWorkflow:
 
     @workflow.init
     def __init__(self, start: StandingOrderStart) -> None:
+        super().__init__()
         self._start = start
-        self._wakes = 0
-        self._seen = 0
-
-    @workflow.signal(name="wake")
-    def wake(self) -> None:
-        """Something about this order has changed: look at the rows."""
-        self._wakes += 1
 
     @workflow.run
     async def run(self, start: StandingOrderStart) -> StandingOrderState:
@@ -179,20 +132,10 @@ class StandingOrderWorkflow:
             if looks >= _DATES_A_RUN or workflow.info().is_continue_as_new_suggested():
                 # A wake that was not looked at yet is no loss: the next run begins with a look.
                 workflow.continue_as_new(start)
-            await self._wait(state)
-
-    async def _wait(self, state: StandingOrderState) -> None:
-        assert state.look_again_at is not None
-        timeout = max(state.look_again_at - workflow.now(), timedelta(0))
-        try:
-            await workflow.wait_condition(
-                lambda: self._wakes > self._seen, timeout=timeout, timeout_summary="Day of its next payment"
-            )
-        except TimeoutError:
-            return
+            await self._until(state.look_again_at, "Day of its next payment")
 
     async def _look(self) -> StandingOrderState:
-        self._seen = self._wakes
+        self._looking()
         state: StandingOrderState = await database_step(
             StandingOrderSteps.advance,
             StandingOrderStep(standing_order_id=self._start.standing_order_id, at=workflow.now()),

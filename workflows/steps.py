@@ -1,4 +1,5 @@
-"""How a process that may live for weeks takes a step in the database: cheaply, and without growing while it cannot."""
+"""How a process that may live for weeks takes a step: in the database cheaply, and without growing while it cannot;
+outside so that another worker soon takes it over when its own dies."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,7 +8,7 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
 from temporalio.exceptions import TimeoutError as StepTimeout
 
-from workflows.policies import AT_ONCE, DATABASE, DATABASE_SECONDS
+from workflows.policies import AT_ONCE, DATABASE, DATABASE_SECONDS, PROVIDER, PROVIDER_HEARTBEAT, PROVIDER_SECONDS
 
 
 async def database_step(step: Callable[[Any, Any], Any], argument: Any, summary: str) -> Any:
@@ -36,6 +37,19 @@ async def database_step(step: Callable[[Any, Any], Any], argument: Any, summary:
         start_to_close_timeout=DATABASE_SECONDS,
         retry_policy=DATABASE,
         summary=f"{summary}, after a first failure",
+    )
+
+
+async def provider_step(step: Callable[[Any, Any], Any], argument: Any, summary: str) -> Any:
+    """Runs `step`, which touches the bank's folders under `heartbeats`, with `argument`, until it ends; gives what it
+    answers. A worker that dies in it is missed after `PROVIDER_HEARTBEAT`, and another one takes the step."""
+    return await workflow.execute_activity_method(
+        step,
+        argument,
+        start_to_close_timeout=PROVIDER_SECONDS,
+        heartbeat_timeout=PROVIDER_HEARTBEAT,
+        retry_policy=PROVIDER,
+        summary=summary,
     )
 
 

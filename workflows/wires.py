@@ -1,7 +1,7 @@
 """The life of a wire, from the order to the end, over hours or weeks."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from temporalio import workflow
@@ -10,8 +10,8 @@ from temporalio.common import SearchAttributeKey
 from activities.wires import ApprovalSteps, ComplianceSteps, PaymentSteps, SettlementSteps
 from models.search_attributes import AMOUNT_MINOR, ASSIGNEE, CASE_STATUS, CUSTOMER_REF, SLA_DUE_AT
 from models.wires import WireStart, WireState, WireStatus, WireStep, case_file
-from workflows.policies import PROVIDER, PROVIDER_HEARTBEAT, PROVIDER_SECONDS
 from workflows.steps import database_step
+from workflows.waiting import OrderToTheBank
 
 _STATUS: Final = SearchAttributeKey.for_keyword(CASE_STATUS)
 _CUSTOMER: Final = SearchAttributeKey.for_keyword(CUSTOMER_REF)
@@ -23,7 +23,7 @@ _Step = Callable[[Any, WireStep], Any]
 
 
 @workflow.defn(name="wire")
-class WireWorkflow:
+class WireWorkflow(OrderToTheBank[WireState]):
     """One wire. Its rows say where it stands; this says what happens next, and when.
 
     People and the bank change rows and wake it (`wake` carries no content). After each wake, timer or step it reads the
@@ -32,16 +32,8 @@ class WireWorkflow:
 
     @workflow.init
     def __init__(self, start: WireStart) -> None:
+        super().__init__()
         self._start = start
-        self._wakes = 0
-        self._seen = 0
-        self._sent = False
-        self._silent_since: datetime | None = None
-
-    @workflow.signal(name="wake")
-    def wake(self) -> None:
-        """Something about this wire has changed: look at the rows."""
-        self._wakes += 1
 
     @workflow.run
     async def run(self, start: WireStart) -> WireState:
@@ -74,53 +66,20 @@ class WireWorkflow:
             case WireStatus.RELEASED if not self._sent:
                 # Not only after `release` has answered: a worker that died between the release and its answer is
                 # followed by one whose earlier step finds the wire released.
-                return await self._send()
+                return await self._send(PaymentSteps.send)
             case _:
-                if await self._until(state.look_again_at, "From here on the bank is late"):
-                    return await self._do(SettlementSteps.apply_answers, "Apply the bank's answers")
-                self._silent_since = workflow.now()
-                return await self._do(SettlementSteps.note_silence, "Tell operations that the bank is silent")
+                return await self._hear(
+                    state, apply_answers=SettlementSteps.apply_answers, note_silence=SettlementSteps.note_silence
+                )
 
     async def _desk(self, state: WireState) -> WireState:
         """Waits for the compliance desk: for as long as it takes where the wire is blocked."""
         await self._until(state.look_again_at, f"Screening mark after {state.screening_stage}")
         return await self._do(ComplianceSteps.review_case, "Look for rulings and screening marks")
 
-    async def _send(self) -> WireState:
-        self._seen = self._wakes
-        state = await workflow.execute_activity_method(
-            PaymentSteps.send,
-            self._step(),
-            start_to_close_timeout=PROVIDER_SECONDS,
-            heartbeat_timeout=PROVIDER_HEARTBEAT,
-            retry_policy=PROVIDER,
-            summary="Put the order into the bank's folder",
-        )
-        self._sent = True
-        self._show(state)
-        return state
-
     async def _until_window(self, opening: datetime | None) -> None:
         if opening is not None and opening > workflow.now():
             await self._until(opening, "Release window opens")
-
-    async def _until(self, moment: datetime | None, summary: str) -> bool:
-        """Waits for a wake or for `moment`. True if it was a wake; one that came since the last look counts."""
-        timeout = None if moment is None else max(moment - workflow.now(), timedelta(0))
-        try:
-            await workflow.wait_condition(
-                lambda: self._wakes > self._seen, timeout=timeout, timeout_summary=summary or None
-            )
-        except TimeoutError:
-            return False
-        return True
-
-    async def _do(self, step: _Step, summary: str) -> WireState:
-        # What was signalled before the step runs is seen by it; what comes while it runs is looked at after it.
-        self._seen = self._wakes
-        state: WireState = await database_step(step, self._step(), summary)
-        self._show(state)
-        return state
 
     def _step(self) -> WireStep:
         return WireStep(wire_id=self._start.wire_id, at=workflow.now())

@@ -2,16 +2,16 @@
 
 import hashlib
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
-from uuid import UUID
+from typing import Final
 
-from sqlalchemy import Row, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
 from activities.payments.desk import PaymentDesk, failed, tell_staff
 from activities.payments.messages import ach_file, sepa_message
 from activities.payments.screening import require_fresh_lists, screened
+from activities.sending import send_once
 from infra.database import transaction
 from models.bank import UnwritableMessage
 from models.calendars import Hours
@@ -21,6 +21,8 @@ from models.screening import Verdict
 from models.tables import payments, sanctions
 from models.tables.payments import Payment
 from models.tables.users import may_send_money
+
+_ORDER: Final = text("SELECT id FROM bank_messages WHERE payment_id = :payment_id AND direction = 'outbound'")
 
 
 class ReleaseSteps:
@@ -115,42 +117,20 @@ class ReleaseSteps:
 
     @activity.defn(name="payment.send")
     async def send(self, step: PaymentStep) -> PaymentState:
-        """Puts the order into the bank's folder, exactly once: prepared → staged → sent (decision 0005), as a wire's.
+        """Puts the order into the bank's folder, exactly once."""
+        async with transaction(self._desk.engine) as session:
+            order = (await session.execute(_ORDER, {"payment_id": step.payment_id})).scalar_one()
 
-        Safe to repeat after a crash anywhere in it.
-        """
+        async def sent(session: AsyncSession, file: str) -> None:
+            payment = await session.get_one(Payment, step.payment_id)
+            await payments.tell(session, payment, "sent", step="sent", data={"file": file})
+
+        await send_once(self._desk.engine, self._desk.channel, order, sent)
         async with transaction(self._desk.engine) as session:
-            message = await self._locked_order(session, step)
-            if message.status == "prepared":
-                await self._desk.channel.stage(message.file_name, bytes(message.content))
-                await self._mark(session, message.id, "staged")
-        async with transaction(self._desk.engine) as session:
-            message = await self._locked_order(session, step)
-            payment = await payments.find(session, step.payment_id)
-            assert payment is not None
-            if message.status == "staged":
-                await self._desk.channel.publish(message.file_name)
-                await self._mark(session, message.id, "sent")
-                await payments.tell(session, payment, "sent", step="sent", data={"file": message.file_name})
+            payment = await session.get_one(Payment, step.payment_id)
             return await payments.state(
                 session, payment, look_again_at=await self._desk.bank_is_late_at(session, payment, step.at)
             )
-
-    async def _locked_order(self, session: AsyncSession, step: PaymentStep) -> Row[Any]:
-        rows = await session.execute(
-            text(
-                "SELECT id, file_name, content, status FROM bank_messages"
-                " WHERE payment_id = :payment_id AND direction = 'outbound' FOR UPDATE"
-            ),
-            {"payment_id": step.payment_id},
-        )
-        return rows.one()
-
-    async def _mark(self, session: AsyncSession, message_id: UUID, status: str) -> None:
-        await session.execute(
-            text("UPDATE bank_messages SET status = :status, updated_at = clock_timestamp() WHERE id = :id"),
-            {"id": message_id, "status": status},
-        )
 
 
 def _value_date(rail: Rail, hours: Hours, at: datetime) -> date:

@@ -1,10 +1,10 @@
-"""The worker and the API as they are, except that a wire stops where its order's reference says, once.
+"""The worker and the API as they are, except that a wire or a payment stops where its reference says, once.
 
     python -m tests.journeys.saboteur                            the worker
     uvicorn tests.journeys.saboteur:create_app --factory         the API
 
-A wire that stops leaves a file `held/<wire id>` in the folder `SABOTAGE_FOLDER`, and goes on when there is a file
-`freed/<wire id>`, which it says by a file `gone/<wire id>`. In between the test kills something. Everything that runs
+What stops leaves a file `held/<its id>` in the folder `SABOTAGE_FOLDER`, and goes on when there is a file
+`freed/<its id>`, which it says by a file `gone/<its id>`. In between the test kills something. Everything that runs
 is the product's own code: the stops are in interceptors of Temporal's client and worker, and around the folders of the
 bank and of the mail.
 """
@@ -31,6 +31,7 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, 
 
 import api.main
 import worker
+from activities import assembly
 from infra import temporal
 from infra.database import connect, transaction
 from infra.providers.bank import FolderChannel
@@ -42,23 +43,29 @@ FOLDER: Final = "SABOTAGE_FOLDER"
 UNANSWERED: Final = "X-Unanswered"
 _LOOK_SECONDS: Final = 0.01
 
-# Which wires something is about.
-_WIRES: Final = "SELECT w.id, w.reference, w.status FROM wire_transfers w "
+# Wires, and payments by a local rail, of which one says where to stop by its reference as the other does.
+_ORDERS: Final = (
+    "SELECT o.id, o.reference, o.status FROM (SELECT 'wire' AS kind, id, reference, status FROM wire_transfers"
+    " UNION ALL SELECT 'payment', id, reference, status FROM payments) o "
+)
+# Which of them something is about.
 _OF: Final = {
-    "wire": _WIRES + "WHERE w.id = CAST(:key AS uuid)",
-    "notification": _WIRES + "JOIN notifications n ON n.key = 'wire/' || w.id || '/' || w.status"
+    "wire": _ORDERS + "WHERE o.id = CAST(:key AS uuid)",
+    "payment": _ORDERS + "WHERE o.id = CAST(:key AS uuid)",
+    "notification": _ORDERS + "JOIN notifications n ON n.key = o.kind || '/' || o.id || '/' || o.status"
     " WHERE n.id = CAST(:key AS uuid)",
-    "order": _WIRES + "JOIN bank_messages m ON m.wire_id = w.id WHERE m.direction = 'outbound' AND m.file_name = :key",
-    "answer": _WIRES + "JOIN bank_answers a ON a.wire_id = w.id JOIN bank_messages m ON m.id = a.message_id"
-    " WHERE m.direction = 'inbound' AND m.file_name = :key",
+    "order": _ORDERS + "JOIN bank_messages m ON o.id IN (m.wire_id, m.payment_id)"
+    " WHERE m.direction = 'outbound' AND m.file_name = :key",
+    "answer": _ORDERS + "JOIN bank_answers a ON o.id IN (a.wire_id, a.payment_id)"
+    " JOIN bank_messages m ON m.id = a.message_id WHERE m.direction = 'inbound' AND m.file_name = :key",
 }
 
 
 @dataclass(frozen=True)
 class Sighting:
-    """A wire as it was when something began with it, and where it wants to stop."""
+    """A wire or a payment as it was when something began with it, and where it wants to stop."""
 
-    wire_id: str
+    id: str
     reference: str
     status: str
 
@@ -72,7 +79,7 @@ class Stops:
         self._program = program
 
     async def sighted(self, thing: str) -> Sequence[Sighting]:
-        """The wires that a `thing` is about: a process, by its id, or a file, as `order/<name>` or `answer/<name>`."""
+        """The orders that a `thing` is about: a process, by its id, or a file, as `order/<name>` or `answer/<name>`."""
         kind, _, key = thing.partition("/")
         if kind not in _OF:
             return ()
@@ -80,11 +87,11 @@ class Stops:
             rows = (await session.execute(text(_OF[kind]), {"key": key})).all()
         return tuple(Sighting(str(row.id), row.reference, row.status) for row in rows)
 
-    async def at(self, side: str, act: str, wires: Sequence[Sighting]) -> None:
-        """Lets those of `wires` stop that want to stop on this `side` of `act`."""
-        for wire in wires:
-            if wire.reference in {f"{side} {act}", f"{side} {act} on {wire.status}"}:
-                await self.stop(wire.wire_id, wire.reference)
+    async def at(self, side: str, act: str, orders: Sequence[Sighting]) -> None:
+        """Lets those of `orders` stop that want to stop on this `side` of `act`."""
+        for order in orders:
+            if order.reference in {f"{side} {act}", f"{side} {act} on {order.status}"}:
+                await self.stop(order.id, order.reference)
 
     async def stop(self, name: str, point: str) -> None:
         """Stops here until `name` is freed; at once on, if it has stopped before."""
@@ -129,10 +136,10 @@ class _StopsAroundSteps(ActivityInboundInterceptor):
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:
         process, step = str(activity.info().workflow_id), activity.info().activity_type
         self._stops.note_run(process, step)
-        wires = await self._stops.sighted(process)
-        await self._stops.at("before", step, wires)
+        orders = await self._stops.sighted(process)
+        await self._stops.at("before", step, orders)
         result = await super().execute_activity(input)
-        await self._stops.at("after", step, wires)
+        await self._stops.at("after", step, orders)
         return result
 
 
@@ -152,10 +159,10 @@ class _StopsAroundDispatch(OutboundInterceptor):
         self._stops = stops
 
     async def start_workflow(self, input: StartWorkflowInput) -> WorkflowHandle[Any, Any]:
-        wires = await self._stops.sighted(input.id) if input.id.startswith("wire/") else ()
-        await self._stops.at("before", "dispatch", wires)
+        orders = await self._stops.sighted(input.id) if input.id.startswith(("wire/", "payment/")) else ()
+        await self._stops.at("before", "dispatch", orders)
         handle = await super().start_workflow(input)
-        await self._stops.at("after", "dispatch", wires)
+        await self._stops.at("after", "dispatch", orders)
         return handle
 
 
@@ -167,10 +174,10 @@ class StoppingChannel(FolderChannel):
         self._stops = stops
 
     async def publish(self, name: str) -> bool:
-        wires = await self._stops.sighted(f"order/{name}")
-        await self._stops.at("before", "publish", wires)
+        orders = await self._stops.sighted(f"order/{name}")
+        await self._stops.at("before", "publish", orders)
         published = await super().publish(name)
-        await self._stops.at("after", "publish", wires)
+        await self._stops.at("after", "publish", orders)
         return published
 
     async def archive(self, name: str) -> str:
@@ -226,8 +233,9 @@ def stop_dispatch(stops: Stops) -> None:
 
 
 def replace(place: ModuleType | type, **parts: object) -> None:
-    """Puts `parts` where `place` finds its own by these names."""
+    """Puts `parts` where `place` finds its own by these names. Raises `AttributeError` where it has none."""
     for name, part in parts.items():
+        getattr(place, name)
         setattr(place, name, part)
 
 
@@ -246,7 +254,7 @@ def main() -> int:
     stops = stops_of(config, "worker")
     stop_dispatch(stops)
     replace(
-        worker,
+        assembly,
         FolderChannel=lambda outbox, inbox: StoppingChannel(outbox, inbox, stops),
         FolderEmail=lambda folder, sender: StoppingEmail(folder, sender, stops),
     )

@@ -21,10 +21,11 @@ from infra.local.parts import Part
 from infra.local.processes import Child
 from infra.local.running import RunningPart
 from infra.local.stack import Stack
+from tests.factories.payments import ELSEWHERE_IBAN
 from tests.journeys.programs import PROGRAMS, SabotagedWorker
 from tests.journeys.saboteur import FOLDER
 
-# A step that leaves the process is tried again a minute after its worker was killed (`workflows.policies`).
+# A mail is tried again a minute after its worker was killed (`workflows.policies`).
 PATIENCE_SECONDS: Final = 120.0
 _LOOK_SECONDS: Final = 0.03
 _SERVERS: Final = frozenset({Part.DB, Part.TEMPORAL})
@@ -43,7 +44,8 @@ class Scene:
         self._rights: dict[str, dict[str, str]] = {}
         self._approved: set[str] = set()
         self.ordered: set[str] = set()
-        self.account_id = ""
+        self.paid: set[str] = set()
+        self.account_id = self.euro_account_id = ""
         self.opening_minor = 0
 
     # Parts
@@ -60,12 +62,13 @@ class Scene:
             signed_in = self.call("POST", "/auth/login", json={key: person[key] for key in ("email", "password")})
             token = signed_in.raise_for_status().json()["data"]["tokens"]["accessToken"]
             self._rights[name] = {"Authorization": f"Bearer {token}"}
-        (account,) = self.rows(
+        euros, dollars = self.rows(
             "SELECT CAST(a.id AS text), posted_minor FROM accounts a JOIN users u ON u.id = a.user_id"
-            " WHERE u.email = %(email)s AND currency = 'USD'",
+            " WHERE u.email = %(email)s AND currency IN ('EUR', 'USD') ORDER BY currency",
             email=customer["email"],
         )
-        self.account_id, self.opening_minor = account["id"], account["posted_minor"]
+        self.euro_account_id = euros["id"]
+        self.account_id, self.opening_minor = dollars["id"], dollars["posted_minor"]
 
     def close(self) -> None:
         """Stops everything."""
@@ -146,11 +149,12 @@ class Scene:
             self._connection = psycopg.connect(self._stack.site.owner_url, autocommit=True, row_factory=dict_row)
         return self._connection.execute(query, values).fetchall()
 
-    def statuses(self, wires: Collection[str]) -> dict[str, str]:
-        """Where these wires stand."""
+    def statuses(self, orders: Collection[str]) -> dict[str, str]:
+        """Where these wires and payments stand."""
         found = self.rows(
-            "SELECT CAST(id AS text), status FROM wire_transfers WHERE id = ANY (CAST(%(ids)s AS uuid[]))",
-            ids=list(wires),
+            "SELECT CAST(id AS text), status FROM wire_transfers WHERE id = ANY (CAST(%(ids)s AS uuid[]))"
+            " UNION ALL SELECT CAST(id AS text), status FROM payments WHERE id = ANY (CAST(%(ids)s AS uuid[]))",
+            ids=list(orders),
         )
         return {row["id"]: row["status"] for row in found}
 
@@ -202,6 +206,25 @@ class Scene:
         self.ordered.add(wire_id)
         return wire_id
 
+    def pay(self, point: str = "") -> str:
+        """The customer orders a payment in euros that stops at `point`. Its id."""
+        answer = self.call(
+            "POST",
+            "/transactions/payment",
+            "customer",
+            json={
+                "from_account_id": self.euro_account_id,
+                "amount": "100.00",
+                "recipient_name": "Nina Landlady",
+                "recipient_account_number": ELSEWHERE_IBAN,
+                "reference": point,
+            },
+        )
+        assert answer.status_code == httpx.codes.CREATED, answer.text
+        payment_id = str(answer.json()["id"])
+        self.paid.add(payment_id)
+        return payment_id
+
     def approve(self, wire_id: str, **headers: str) -> httpx.Response:
         """The officer approves a wire."""
         self._approved.add(wire_id)
@@ -236,8 +259,8 @@ class Scene:
             time.sleep(_LOOK_SECONDS)
         return True
 
-    def drive(self, wires: Collection[str], done: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> bool:
-        """The officer approves and the other bank books whatever of `wires` waits for it, until it is `done`.
+    def drive(self, orders: Collection[str], done: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> bool:
+        """The officer approves and the other bank books whatever of `orders` waits for it, until it is `done`.
 
         False when patience ends.
         """
@@ -245,30 +268,31 @@ class Scene:
         def moved_on() -> bool:
             freed = self._sabotage / "freed"
             moving = {
-                wire: status
-                for wire, status in self.statuses(wires).items()
-                if not self.held([wire]) or (freed / wire).exists()
+                order: status
+                for order, status in self.statuses(orders).items()
+                if not self.held([order]) or (freed / order).exists()
             }
-            for wire, status in moving.items():
-                if status == "awaiting_approval" and wire not in self._approved and Part.API in self._running:
-                    self.approve(wire).raise_for_status()
+            for order, status in moving.items():
+                if status == "awaiting_approval" and order not in self._approved and Part.API in self._running:
+                    self.approve(order).raise_for_status()
             # All that can go at once: the other bank says in one message what it has booked.
-            if "acknowledged" in moving.values() and not {"approved", "released"} & set(moving.values()):
+            if "acknowledged" in moving.values() and not {"approved", "funded", "released"} & set(moving.values()):
                 self.book()
             return done()
 
         return self.until(moved_on, seconds)
 
-    def ended(self, wires: Collection[str]) -> bool:
-        """Whether these wires have ended, and their customer has the mail that says how."""
+    def ended(self, orders: Collection[str]) -> bool:
+        """Whether these wires and payments have ended, and their customer has the mail that says how."""
         told = self.rows(
-            "SELECT count(*) AS wires FROM wire_transfers w"
-            " JOIN notifications n ON n.key = 'wire/' || w.id || '/' || w.status AND n.user_id = w.user_id"
-            " WHERE w.id = ANY (CAST(%(ids)s AS uuid[])) AND n.sent_at IS NOT NULL",
-            ids=list(wires),
+            "SELECT count(*) AS orders FROM (SELECT 'wire' AS kind, id, status, user_id FROM wire_transfers"
+            "   UNION ALL SELECT 'payment', id, status, user_id FROM payments) o"
+            " JOIN notifications n ON n.key = o.kind || '/' || o.id || '/' || o.status AND n.user_id = o.user_id"
+            " WHERE o.id = ANY (CAST(%(ids)s AS uuid[])) AND n.sent_at IS NOT NULL",
+            ids=list(orders),
         )
-        return bool(told[0]["wires"] == len(wires))
+        return bool(told[0]["orders"] == len(orders))
 
-    def end(self, wires: Collection[str]) -> None:
-        """Lets these wires come to their end, or runs out of patience."""
-        self.drive(wires, lambda: self.ended(wires))
+    def end(self, orders: Collection[str]) -> None:
+        """Lets these wires and payments come to their end, or runs out of patience."""
+        self.drive(orders, lambda: self.ended(orders))

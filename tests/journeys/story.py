@@ -1,4 +1,4 @@
-"""What is left of a wire at its end, everywhere that it left something."""
+"""What is left of a wire or a payment at its end, everywhere that it left something."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -41,35 +41,56 @@ def undone(status: str, *timeline: str) -> Story:
     return Story(status=status, timeline=timeline, holds=("released",), notices=told, **nothing)
 
 
-def story_of(scene: Scene, wire_id: str) -> Story:
-    """What the wire left."""
-    (wire,) = scene.rows("SELECT status, end_to_end_id FROM wire_transfers WHERE id = %(id)s", id=wire_id)
+def paid() -> Story:
+    """The story of a payment in euros that was carried out, once."""
+    return Story(
+        timeline=("ordered", "released", "sent", "acknowledged", "completed"),
+        legs=(("customer", -100_20), ("fees", 20), ("nostro", 100_00)),
+        notices=(("payment.completed", True),),
+    )
+
+
+def story_of(scene: Scene, order_id: str) -> Story:
+    """What the wire or the payment left."""
+    (order,) = scene.rows(
+        "SELECT status, end_to_end_id FROM wire_transfers WHERE id = %(id)s"
+        " UNION ALL SELECT status, end_to_end_id FROM payments WHERE id = %(id)s",
+        id=order_id,
+    )
     messages = scene.rows(
-        "SELECT status, file_name FROM bank_messages WHERE wire_id = %(id)s AND direction = 'outbound'", id=wire_id
+        "SELECT status, file_name FROM bank_messages WHERE %(id)s IN (wire_id, payment_id) AND direction = 'outbound'",
+        id=order_id,
     )
     entries = scene.rows(
-        "SELECT idempotency_key AS key FROM transactions WHERE metadata ->> 'wire_id' = %(id)s", id=wire_id
+        "SELECT split_part(idempotency_key, '/', 3) FROM transactions"
+        " WHERE split_part(idempotency_key, '/', 2) = CAST(%(id)s AS text)",
+        id=order_id,
     )
     legs = scene.rows(
         "SELECT coalesce(a.purpose, 'customer') AS whose, p.amount_minor FROM transactions t"
         " JOIN postings p ON p.transaction_id = t.id JOIN accounts a ON a.id = p.account_id"
-        " WHERE t.metadata ->> 'wire_id' = %(id)s ORDER BY whose",
-        id=wire_id,
+        " WHERE split_part(t.idempotency_key, '/', 2) = CAST(%(id)s AS text) ORDER BY whose",
+        id=order_id,
     )
     notices = scene.rows(
-        "SELECT n.event, n.sent_at IS NOT NULL FROM notifications n JOIN wire_transfers w ON w.user_id = n.user_id"
-        " WHERE w.id = %(id)s AND n.key LIKE 'wire/' || w.id || '/%%'",
-        id=wire_id,
+        "SELECT n.event, n.sent_at IS NOT NULL FROM notifications n JOIN (SELECT id, user_id FROM wire_transfers"
+        "   UNION ALL SELECT id, user_id FROM payments) o ON o.user_id = n.user_id"
+        " WHERE o.id = %(id)s AND n.key LIKE '%%/' || o.id || '/%%'",
+        id=order_id,
     )
-    events = scene.rows("SELECT event FROM wire_events WHERE wire_id = %(id)s ORDER BY id", id=wire_id)
-    holds = scene.rows("SELECT status FROM holds WHERE owner_kind = 'wire' AND owner_id = %(id)s", id=wire_id)
-    answers = scene.rows("SELECT kind FROM bank_answers WHERE wire_id = %(id)s ORDER BY id", id=wire_id)
+    events = scene.rows(
+        "SELECT event FROM (SELECT id, event FROM wire_events WHERE wire_id = %(id)s"
+        "   UNION ALL SELECT id, event FROM payment_events WHERE payment_id = %(id)s) told ORDER BY id",
+        id=order_id,
+    )
+    holds = scene.rows("SELECT status FROM holds WHERE owner_id = %(id)s", id=order_id)
+    answers = scene.rows("SELECT kind FROM bank_answers WHERE %(id)s IN (wire_id, payment_id) ORDER BY id", id=order_id)
     stems = {message["file_name"].removesuffix(".xml") for message in messages}
     files = [file for stem in stems for file in scene.bank_folder.rglob(f"*{stem}*.xml")]
     return Story(
-        status=wire["status"],
+        status=order["status"],
         timeline=_first(events),
-        entries=tuple(entry["key"].removeprefix(f"wire/{wire_id}/") for entry in entries),
+        entries=_first(entries),
         legs=tuple((leg["whose"], leg["amount_minor"]) for leg in legs),
         holds=_first(holds),
         messages=_first(messages),
@@ -77,11 +98,11 @@ def story_of(scene: Scene, wire_id: str) -> Story:
         payments=tuple(
             (payment["status"], payment["booked_at"] is not None)
             for payment in scene.bank("/_mock/payments")
-            if payment["end_to_end_id"] == wire["end_to_end_id"]
+            if payment["end_to_end_id"] == order["end_to_end_id"]
         ),
         answers=_first(answers),
         notices=tuple((event, sent) for event, sent in (row.values() for row in notices)),
-        mails=sum(wire["end_to_end_id"] in mail.read_text() for mail in scene.mails),
+        mails=sum(order["end_to_end_id"] in mail.read_text() for mail in scene.mails),
     )
 
 
@@ -124,6 +145,6 @@ def books_of(scene: Scene) -> Books:
         held_minor=account["held_minor"],
         undispatched=waiting["rows"],
         left=tuple(str(file.relative_to(scene.bank_folder)) for file in left),
-        extra_payments=len(scene.bank("/_mock/payments")) - completed,
+        extra_payments=len(scene.bank("/_mock/payments")) - completed - len(scene.paid),
         extra_mails=len({mail.stem for mail in scene.mails} & set(_first(notices))) - len(statuses),
     )

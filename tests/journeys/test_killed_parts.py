@@ -5,8 +5,8 @@ is killed, which meets a wire at every step that it can be at. While the part is
 still runs runs into the gap; then it is started again, and every wire has to come to its end by itself. Nothing that it
 needs for that is killed again meanwhile, so that no second start can help out.
 
-A worker that is killed inside a step that leaves the process is missed after a minute. Its wires are looked at after
-the API's, which has no part in them, so that the minute is not waited for.
+A worker that is killed while it sends a mail is missed after a minute. Its wires are looked at after the API's, which
+has no part in them, so that the minute is not waited for.
 """
 
 from collections.abc import Callable, Collection, Sequence

@@ -2,7 +2,6 @@
 due for one."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
 from typing import Any, Final
 
 from temporalio import workflow
@@ -13,6 +12,7 @@ from models.kyc.process import KycStart, KycState, KycStep, Sweep, Swept, case_f
 from models.search_attributes import ASSIGNEE, CASE_STATUS, CUSTOMER_REF, SLA_DUE_AT
 from workflows.policies import DATABASE, PROVIDER, PROVIDER_SECONDS, UPKEEP_SECONDS
 from workflows.steps import database_step
+from workflows.waiting import Waiting
 
 _STATUS: Final = SearchAttributeKey.for_keyword(CASE_STATUS)
 _CUSTOMER: Final = SearchAttributeKey.for_keyword(CUSTOMER_REF)
@@ -23,7 +23,7 @@ _PAGES: Final = 500
 
 
 @workflow.defn(name="kyc")
-class KycReviewWorkflow:
+class KycReviewWorkflow(Waiting):
     """One review. Its rows say where it stands; this says what happens next, and when.
 
     People change rows and wake it (`wake` carries no content). After each wake, timer or step it reads the state that
@@ -32,14 +32,8 @@ class KycReviewWorkflow:
 
     @workflow.init
     def __init__(self, start: KycStart) -> None:
+        super().__init__()
         self._start = start
-        self._wakes = 0
-        self._seen = 0
-
-    @workflow.signal(name="wake")
-    def wake(self) -> None:
-        """Something about this review has changed: look at the rows."""
-        self._wakes += 1
 
     @workflow.run
     async def run(self, start: KycStart) -> KycState:
@@ -55,7 +49,7 @@ class KycReviewWorkflow:
 
     async def _check(self) -> KycState:
         # Not a local step: it reads documents from the store, and waits for the scanner and for lists, however long.
-        self._seen = self._wakes
+        self._looking()
         state: KycState = await workflow.execute_activity_method(
             CheckSteps.check,
             self._step(),
@@ -66,19 +60,8 @@ class KycReviewWorkflow:
         self._show(state)
         return state
 
-    async def _until(self, moment: datetime | None, summary: str) -> None:
-        """Waits for a wake or for `moment`. A wake that came since the last look counts."""
-        timeout = None if moment is None else max(moment - workflow.now(), timedelta(0))
-        try:
-            await workflow.wait_condition(
-                lambda: self._wakes > self._seen, timeout=timeout, timeout_summary=summary or None
-            )
-        except TimeoutError:
-            return
-
     async def _do(self, step: Callable[[Any, KycStep], Any], summary: str) -> KycState:
-        # What was signalled before the step runs is seen by it; what comes while it runs is looked at after it.
-        self._seen = self._wakes
+        self._looking()
         state: KycState = await database_step(step, self._step(), summary)
         self._show(state)
         return state
