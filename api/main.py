@@ -20,6 +20,7 @@ from api import (
     identities,
     kyc,
     market,
+    notifications,
     operations,
     passwords,
     reports,
@@ -66,6 +67,7 @@ ROUTERS: Final = (
     market.router,
     watchlists.router,
     alerts.router,
+    notifications.router,
     admin.router,
     # Under several addresses: what comes this far is compared with each of their routes.
     users.router,

@@ -28,8 +28,10 @@ class Letter(SQLModel, table=True):
     status: str = Field(sa_type=Text)
     reason: str
     tries: int
+    in_app: bool
     created_at: datetime = Field(sa_type=_MOMENT)
     sent_at: datetime | None = Field(sa_type=_MOMENT)
+    read_at: datetime | None = Field(sa_type=_MOMENT)
 
 
 def letters(*, statuses: tuple[str, ...] = (), user_id: UUID | None = None) -> Select[Letter]:

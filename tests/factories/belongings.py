@@ -25,6 +25,11 @@ _ROWS = """
         VALUES (sha256('f'), 'account', 1, now(), now());
     INSERT INTO sign_in_places (place, seen_at) VALUES (sha256('p'), now());
     INSERT INTO notifications (user_id, key, event, subject, body) VALUES (:customer, 'k', 'told', 'Told', 'Something');
+    INSERT INTO notification_settings (user_id) VALUES (:customer);
+    INSERT INTO notification_choices (user_id, topic, in_app, email) VALUES (:customer, 'price_alerts', true, 'off');
+    INSERT INTO mail_events (event_id, notification_id, event, address, happened_at)
+        SELECT 'e', id, 'delivered', 'somebody@people.example', now() FROM notifications;
+    INSERT INTO mail_suppressions (address, reason) VALUES ('somebody@people.example', 'bounce');
     INSERT INTO idempotency_keys (user_id, key, route, request_hash, status, answer)
         VALUES (:customer, 'k', 'POST /', sha256('h'), 201, '{}');
     INSERT INTO limit_uses (user_id, family, currency, amount_minor, transaction_id, at)
