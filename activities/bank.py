@@ -6,43 +6,27 @@ rows.
 
 import contextlib
 import hashlib
+import time
+from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
 import structlog
 from sqlalchemy import Row, text
+from sqlalchemy.exc import DataError, DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from uuid_utils.compat import uuid7
 
-from activities.bank_orders import Order, order_of
+from activities.bank_quarantine import Ruled, keep_answers, ruled
+from activities.bank_reading import about_orders, record
 from infra.database import transaction
 from infra.providers.bank import BankChannel, UnreadableMessage, read_answers
-from models.bank import AnswerKind, BankAnswer, ParsedMessage
-from models.money import written
-from models.tables import bank_statements, wires
-from models.tables.outbox import enqueue
+from models.bank import ParsedMessage
 
 log = structlog.get_logger(__name__)
 
-# The bank saw the message id before: we know, the order has been given once. It refuses the copy, not the order.
-_DUPLICATE: Final = "DUPL"
-# Answers that have to belong to an order of ours. The others repeat or concern what reconciliation looks at.
-_NEEDS_AN_ORDER: Final = frozenset(
-    {
-        AnswerKind.ACCEPTED,
-        AnswerKind.REJECTED,
-        AnswerKind.CANCELLED,
-        AnswerKind.BOOKED,
-        AnswerKind.RETURNED,
-        AnswerKind.RECEIVED,
-        AnswerKind.TAKEN_BACK,
-        AnswerKind.RECALL_ACCEPTED,
-        AnswerKind.RECALL_REFUSED,
-        AnswerKind.RECALL_PENDING,
-        AnswerKind.CORRECTED,
-    }
-)
-
+# A file that cannot be opened may be one that a gateway has not finished giving away.
+PATIENCE_SECONDS: Final = 60.0
 _TO_READ_AGAIN: Final = text("SELECT id FROM bank_messages WHERE status = 'to_read_again' ORDER BY id LIMIT 50")
 _CLAIMED_AGAIN: Final = text(
     "SELECT id, message_type, content FROM bank_messages"
@@ -50,39 +34,76 @@ _CLAIMED_AGAIN: Final = text(
 )
 _READ_AGAIN: Final = text(
     "UPDATE bank_messages SET status = :status, reason = :reason, message_type = :type, message_id = :message_id,"
-    " payments_named = :named, updated_at = clock_timestamp() WHERE id = :id"
+    " payments_named = :named, readable_as_is = :readable, updated_at = clock_timestamp() WHERE id = :id"
 )
+_UNREADABLE: Final = text(
+    "INSERT INTO bank_messages (id, direction, message_type, file_name, sha256, content, status, reason,"
+    " readable_as_is) VALUES (:id, 'inbound', 'unreadable', :name, :sha256, :content, 'quarantined', :reason,"
+    " :readable) ON CONFLICT DO NOTHING RETURNING id"
+)
+_READ: Final = text(
+    "INSERT INTO bank_messages (id, direction, message_type, message_id, file_name, sha256, content, status,"
+    " payments_named) VALUES (:id, 'inbound', :type, :message_id, :name, :sha256, :content, 'read', :named)"
+    " ON CONFLICT DO NOTHING RETURNING id"
+)
+_SET_ASIDE: Final = text("UPDATE bank_messages SET status = 'quarantined', reason = :reason WHERE id = :id")
+_STATUS: Final = text("SELECT status FROM bank_messages WHERE direction = 'inbound' AND sha256 = :sha256")
 
 
 class BankInbox:
     """The bank's folder, read by every worker; a file is claimed by the unique hash of its content."""
 
-    def __init__(self, engine: AsyncEngine, channel: BankChannel) -> None:
+    def __init__(
+        self, engine: AsyncEngine, channel: BankChannel, *, patience_seconds: float = PATIENCE_SECONDS
+    ) -> None:
         self._engine = engine
         self._channel = channel
+        self._patience = patience_seconds
+        # Since when something in the folder cannot be read, and what people were told of already.
+        self._unopened: dict[str, float] = {}
+        self._told: set[str] = set()
 
     async def read_waiting(self) -> int:
         """Reads every file that waits. Returns how many it took. One bad file never stops the next."""
         taken = 0
-        for name in await self._channel.waiting():
-            try:
-                content = await self._channel.read(name)
-            except FileNotFoundError:
-                continue  # another worker was quicker
-            except OSError as error:
-                # No right to read it, or the disk: it stays where it is, and the next ones are read.
-                log.warning("bank.file_not_read", file=name, error=str(error))
-                continue
-            except UnreadableMessage as error:
-                await self._keep_unreadable(name, b"", str(error))
-                await self._channel.quarantine(name)
-                taken += 1
-                continue
-            put_away = self._channel.archive if await self._take(name, content) else self._channel.quarantine
-            with contextlib.suppress(FileNotFoundError):  # another worker has put it away
-                await put_away(name)
-            taken += 1
+        waiting = await self._channel.waiting()
+        for name in waiting:
+            taken += await self._read_one(name)
+        obstacles = await self._channel.obstacles()
+        for name, what in obstacles:
+            if self._lies_too_long(name) and name not in self._told:
+                await self._keep_unreadable(name, b"", f"it is {what}, and stays in the inbox; move it away")
+                self._told.add(name)
+        here = {*waiting, *(name for name, _ in obstacles)}
+        self._unopened = {name: since for name, since in self._unopened.items() if name in here}
+        self._told &= here
         return taken + await self._read_again()
+
+    async def _read_one(self, name: str) -> bool:
+        """Whether a file was taken out of the folder."""
+        try:
+            content = await self._channel.read(name)
+        except FileNotFoundError:
+            return False  # another worker was quicker
+        except OSError as error:
+            # No right to read it, or the disk. The next ones are read; this one is left until it lies too long.
+            log.warning("bank.file_not_read", file=name, error=str(error))
+            if not self._lies_too_long(name):
+                return False
+            await self._keep_unreadable(name, b"", f"it cannot be opened: {error.strerror}; mend it, and put it back")
+            return await self._put_away(name, read=False)
+        except UnreadableMessage as error:
+            await self._keep_unreadable(name, b"", str(error))
+            return await self._put_away(name, read=False)
+        return await self._put_away(name, read=await self._take(name, content))
+
+    def _lies_too_long(self, name: str) -> bool:
+        return time.monotonic() - self._unopened.setdefault(name, time.monotonic()) >= self._patience
+
+    async def _put_away(self, name: str, *, read: bool) -> bool:
+        with contextlib.suppress(FileNotFoundError):  # another worker has put it away
+            await (self._channel.archive if read else self._channel.quarantine)(name)
+        return True
 
     async def _read_again(self) -> int:
         """Reads what operators want read again, by the rules of a new file. Returns how many were read to the end."""
@@ -90,107 +111,117 @@ class BankInbox:
         async with transaction(self._engine) as session:
             waiting = (await session.execute(_TO_READ_AGAIN)).scalars().all()
         for message_id in waiting:
-            async with transaction(self._engine) as session:
-                message = (await session.execute(_CLAIMED_AGAIN, {"id": message_id})).one_or_none()
-                if message is not None:
-                    read += await self._again(session, message)
+            try:
+                async with transaction(self._engine) as session:
+                    message = (await session.execute(_CLAIMED_AGAIN, {"id": message_id})).one_or_none()
+                    if message is not None:
+                        read += await self._again(session, message)
+            except DBAPIError as error:
+                async with transaction(self._engine) as session:
+                    await session.execute(_SET_ASIDE, {"id": message_id, "reason": _refusal(error)})
         return read
 
     async def _again(self, session: AsyncSession, message: Row[Any]) -> bool:
         values: dict[str, Any] = {"id": message.id, "type": message.message_type, "message_id": "", "named": None}
-        reason: str | None = None
+        content, decided = bytes(message.content), await ruled(session, message.id)
         try:
-            parsed = read_answers(bytes(message.content), strict=True)
+            parsed = _read(content, strict=not decided.as_is)
         except UnreadableMessage as error:
-            reason = str(error)[:500]
+            reason: str | None = str(error)[:500]
+            values["readable"] = await _keep_if_readable(session, message.id, content)
         else:
             values |= {"type": parsed.message_type, "message_id": parsed.message_id, "named": len(parsed.answers)}
-            reason = await self._record(session, message.id, parsed)
+            values["readable"] = decided.as_is
+            reason = await record(session, message.id, parsed, decided)
         await session.execute(_READ_AGAIN, values | {"status": "quarantined" if reason else "read", "reason": reason})
         return reason is None
 
     async def _take(self, name: str, content: bytes) -> bool:
         """Records a file and what it says. False: it is for a person to look at."""
         try:
-            parsed = read_answers(content, strict=True)
+            return await self._record(name, content, _read(content, strict=True))
         except UnreadableMessage as error:
-            await self._keep_unreadable(name, content, str(error))
-            return False
+            reason = str(error)
+        except DBAPIError as error:
+            reason = _refusal(error)
+        await self._keep_unreadable(name, content, reason)
+        return False
+
+    async def _record(self, name: str, content: bytes, parsed: ParsedMessage) -> bool:
         async with transaction(self._engine) as session:
             message_id = await _store(session, name, content, parsed)
             if message_id is None:
                 # Read before, and a crash came before the file was put away; or the bank has sent it twice.
-                return await _was_read(session, content)
-            reason = await self._record(session, message_id, parsed)
+                status = await session.execute(_STATUS, {"sha256": hashlib.sha256(content).digest()})
+                return bool(status.scalar_one() == "read")
+            reason = await record(session, message_id, parsed, Ruled())
             if reason is not None:
-                await session.execute(
-                    text("UPDATE bank_messages SET status = 'quarantined', reason = :reason WHERE id = :id"),
-                    {"id": message_id, "reason": reason},
-                )
+                await session.execute(_SET_ASIDE, {"id": message_id, "reason": reason})
                 log.warning("bank.unmatched", file=name, reason=reason)
         return reason is None
 
-    async def _record(self, session: AsyncSession, message_id: Any, parsed: ParsedMessage) -> str | None:
-        """Keeps what a message says. Why a person has to look at it, if one has to."""
-        strange = await bank_statements.keep(session, message_id, parsed.statements)
-        if unmatched := await self._record_answers(session, message_id, parsed):
-            strange.append("no order of ours: " + ", ".join(unmatched))
-        return "; ".join(strange)[:450] or None
-
-    async def _record_answers(self, session: AsyncSession, message_id: Any, parsed: ParsedMessage) -> list[str]:
-        unmatched: list[str] = []
-        woken: dict[UUID, Order] = {}
-        for position, answer in enumerate(parsed.answers):
-            if answer.kind not in _NEEDS_AN_ORDER:
-                continue
-            order = await order_of(session, answer)
-            if order is None:
-                unmatched.append(answer.end_to_end_id or answer.uetr or answer.original_message_id or f"#{position}")
-                continue
-            await _answer(session, message_id, position, order, answer)
-            woken[order.recall.id if order.recall else order.id] = order
-        for order in woken.values():
-            await _wake(session, order, message_id)
-        return unmatched
-
     async def _keep_unreadable(self, name: str, content: bytes, reason: str) -> None:
         async with transaction(self._engine) as session:
-            # An empty content stands for a file too large to keep: its name makes it unique.
-            digest = hashlib.sha256(content or name.encode()).digest()
-            await session.execute(
-                text(
-                    "INSERT INTO bank_messages (direction, message_type, file_name, sha256, content, status, reason)"
-                    " VALUES ('inbound', 'unreadable', :name, :sha256, :content, 'quarantined', :reason)"
-                    " ON CONFLICT DO NOTHING"
-                ),
-                {"name": name, "sha256": digest, "content": content, "reason": reason[:500]},
+            # An empty content stands for a file that was not read: its name makes it unique, on one day.
+            digest = hashlib.sha256(content or f"{name}/{datetime.now(UTC):%Y-%m-%d}".encode()).digest()
+            kept = await session.execute(
+                _UNREADABLE,
+                {
+                    "id": uuid7(),
+                    "name": name,
+                    "sha256": digest,
+                    "content": content,
+                    "reason": reason[:500],
+                    "readable": False,
+                },
             )
+            message_id = kept.scalar_one_or_none()
+            if message_id is not None and await _keep_if_readable(session, message_id, content):
+                await session.execute(
+                    text("UPDATE bank_messages SET readable_as_is = true WHERE id = :id"), {"id": message_id}
+                )
         log.warning("bank.unreadable", file=name, reason=reason)
 
 
-async def _wake(session: AsyncSession, order: Order, message_id: Any) -> None:
-    # The row is locked: either the order's process will still look at its answers, or it has ended, and this message
-    # gets a process of its own.
-    if order.recall is not None:
-        await wires.wake_recall(session, order.recall, await wires.find(session, order.id))
-        return
-    workflow = f"{order.kind}-late-answer" if order.ended else order.kind
-    await enqueue(
-        session,
-        workflow=workflow,
-        workflow_id=f"{workflow}/{order.id}/{message_id}" if order.ended else f"{workflow}/{order.id}",
-        argument=order.start.model_dump(mode="json"),
-        summary=written(order.start.amount_minor, order.start.currency),
-    )
+async def _keep_if_readable(session: AsyncSession, message_id: UUID, content: bytes) -> bool:
+    """Whether a file could be read if it were not for its schema; what it says is kept then, for people to rule."""
+    try:
+        parsed = _read(content, strict=False)
+        async with session.begin_nested():
+            await keep_answers(session, message_id, about_orders(parsed), frozenset())
+    except UnreadableMessage:
+        return False
+    except DBAPIError as error:
+        _refusal(error)
+        return False
+    return True
 
 
-async def _store(session: AsyncSession, name: str, content: bytes, parsed: ParsedMessage) -> Any:
+def _read(content: bytes, *, strict: bool) -> ParsedMessage:
+    try:
+        return read_answers(content, strict=strict)
+    except UnreadableMessage:
+        raise
+    except Exception as error:
+        # Whatever a stranger's file does to a reader, it is that file which waits, and not those behind it.
+        log.exception("bank.reader_failed")
+        raise UnreadableMessage(
+            f"the reader failed on it ({type(error).__name__}); our developers have to look"
+        ) from None
+
+
+def _refusal(error: DBAPIError) -> str:
+    """Why the database does not take what a file says: it would refuse it again. Raises `error` where it is about
+    something else, a lost connection or a deadlock, and the file is simply read later."""
+    state = str(getattr(error.orig, "sqlstate", None) or "")
+    if not isinstance(error, DataError) and state[:2] not in {"22", "23", "AU"}:
+        raise error
+    return f"what it says cannot be stored: {' '.join(str(error.orig).split())[:300]}"
+
+
+async def _store(session: AsyncSession, name: str, content: bytes, parsed: ParsedMessage) -> UUID | None:
     made = await session.execute(
-        text(
-            "INSERT INTO bank_messages (id, direction, message_type, message_id, file_name, sha256, content, status,"
-            " payments_named) VALUES (:id, 'inbound', :type, :message_id, :name, :sha256, :content, 'read', :named)"
-            " ON CONFLICT DO NOTHING RETURNING id"
-        ),
+        _READ,
         {
             "id": uuid7(),
             "type": parsed.message_type,
@@ -201,41 +232,5 @@ async def _store(session: AsyncSession, name: str, content: bytes, parsed: Parse
             "content": content,
         },
     )
-    return made.scalar_one_or_none()
-
-
-async def _was_read(session: AsyncSession, content: bytes) -> bool:
-    status = await session.execute(
-        text("SELECT status FROM bank_messages WHERE direction = 'inbound' AND sha256 = :sha256"),
-        {"sha256": hashlib.sha256(content).digest()},
-    )
-    return bool(status.scalar_one() == "read")
-
-
-async def _answer(session: AsyncSession, message_id: Any, position: int, order: Order, answer: BankAnswer) -> None:
-    duplicate = answer.kind is AnswerKind.REJECTED and answer.reason_code == _DUPLICATE
-    await session.execute(
-        text(
-            "INSERT INTO bank_answers (message_id, position, wire_id, payment_id, recall_id, kind, reason_code,"
-            " reason_text, amount_minor, original_amount_minor, currency, booked_on, bank_reference) VALUES"
-            " (:message_id, :position, :wire_id, :payment_id, :recall_id, :kind, :reason_code, :reason_text,"
-            " :amount_minor, :original_amount_minor, :currency, :booked_on, :bank_reference)"
-            # Read again, what was recorded of a file the first time stays.
-            " ON CONFLICT (message_id, position) DO NOTHING"
-        ),
-        {
-            "message_id": message_id,
-            "position": position,
-            "wire_id": order.id if order.kind == "wire" else None,
-            "payment_id": order.id if order.kind == "payment" else None,
-            "recall_id": order.recall.id if order.recall else None,
-            "kind": AnswerKind.PENDING if duplicate else answer.kind,
-            "reason_code": answer.reason_code,
-            "reason_text": answer.reason_text,
-            "amount_minor": answer.amount_minor,
-            "original_amount_minor": answer.original_amount_minor,
-            "currency": answer.currency,
-            "booked_on": answer.booked_on,
-            "bank_reference": answer.bank_reference,
-        },
-    )
+    stored: UUID | None = made.scalar_one_or_none()
+    return stored

@@ -1,21 +1,19 @@
 """Whom an answer of the bank is about: a wire, a payment, or a recall of a wire, by the references that it names."""
 
 from dataclasses import dataclass
-from typing import Final
 from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from models.bank import AnswerKind, BankAnswer
+from models.bank import BankAnswer
+from models.bank_rulings import OF_RECALLS
 from models.payments import ENDED as ENDED_PAYMENTS
 from models.payments import PaymentStart
 from models.tables import payments, wires
 from models.tables.wires import WireRecall
 from models.wires import ENDED as ENDED_WIRES
 from models.wires import WireStart
-
-OF_RECALLS: Final = frozenset({AnswerKind.RECALL_ACCEPTED, AnswerKind.RECALL_REFUSED, AnswerKind.RECALL_PENDING})
 
 
 @dataclass(frozen=True)
@@ -63,6 +61,18 @@ async def order_of(session: AsyncSession, answer: BankAnswer) -> Order | None:
         return Order(kind, payment.id, payment.status in ENDED_PAYMENTS, payment.start)
     wire = await wires.locked(session, order_id)
     return Order(kind, wire.id, wire.status in ENDED_WIRES, wire.start)
+
+
+async def assigned_order(session: AsyncSession, answer: BankAnswer, wire_id: UUID) -> Order | None:
+    """The order that people say an answer is about, its row locked. None: it answers a recall, and there is none."""
+    wire = await wires.locked(session, wire_id)
+    recall = None
+    if answer.kind in OF_RECALLS:
+        asked = await wires.open_recall(session, wire_id)
+        if asked is None:
+            return None
+        recall = await wires.locked_recall(session, asked.id)
+    return Order("wire", wire.id, wire.status in ENDED_WIRES, wire.start, recall)
 
 
 async def _recalled(session: AsyncSession, answer: BankAnswer) -> Order | None:

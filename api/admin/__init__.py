@@ -6,6 +6,7 @@ from api.admin import ledger as ledger
 from api.admin import mail as mail
 from api.admin import people as people
 from api.admin import quarantine as quarantine
+from api.admin import quarantine_rulings as quarantine_rulings
 from api.admin import reconciliation as reconciliation
 from api.admin import sanctions as sanctions
 from api.admin import schedules as schedules

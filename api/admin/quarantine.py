@@ -17,7 +17,6 @@ from models.auth import Permission
 from models.tables.auth import Caller
 from models.tables.bank import BankMessage, leave_quarantine, quarantine, quarantined
 
-_REFUSALS = documented(400, 401, 403, 404, 409)
 Operator = Annotated[Caller, Staff(Permission.ADMIN_SYSTEM)]
 
 
@@ -29,7 +28,10 @@ class QuarantinedFile(BaseModel):
     message_type: str = Field(description="`unreadable` where it is no message.", examples=["pain.002.001.10"])
     status: str = Field(description="quarantined, to_read_again or dismissed.", examples=["quarantined"])
     reason: str | None = Field(examples=["no order of ours: W-UNKNOWN"])
-    bytes_kept: int = Field(description="0: it was empty, or too large to keep.", examples=[2048])
+    bytes_kept: int = Field(description="0: it was empty, too large to keep, or could not be opened.", examples=[2048])
+    readable_as_is: bool = Field(
+        description="It breaks the schema of its message, and could be read all the same: two people decide."
+    )
     created_at: datetime
 
 
@@ -44,7 +46,7 @@ class Why(BaseModel):
 @router.get("/quarantine", summary="Files of the bank that wait for a person", responses=documented(401, 403))
 async def list_quarantine(_operator: Operator, db: Db, wanted: PageQuery) -> Page[QuarantinedFile]:
     """What could not be read or belongs to no order of ours, newest first. Nothing is ever dropped."""
-    return await page_of(db, quarantine(), col(BankMessage.id), wanted, _view)
+    return await page_of(db, quarantine(), col(BankMessage.id), wanted, view_of)
 
 
 @router.get(
@@ -87,10 +89,11 @@ async def dismiss(message_id: UUID, body: Why, request: Request, _operator: Oper
 
 async def _act(request: Request, db: Db, message_id: UUID, status: str, reason: str) -> QuarantinedFile:
     audit.note(request, "bank_message", message_id, new={"status": status, "reason": reason})
-    return _view(await leave_quarantine(db, message_id, status, reason))
+    return view_of(await leave_quarantine(db, message_id, status, reason))
 
 
-def _view(message: BankMessage) -> QuarantinedFile:
+def view_of(message: BankMessage) -> QuarantinedFile:
+    """A file as operators see it."""
     return QuarantinedFile.model_validate(
         message.model_dump(include=set(QuarantinedFile.model_fields)) | {"bytes_kept": len(message.content)}
     )

@@ -1,10 +1,10 @@
 """Messages to and from the bank as they are kept, and the questions that people ask about them."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import DateTime, Integer, LargeBinary, Select, String, column, select, table, update
+from sqlalchemy import DateTime, Integer, LargeBinary, Select, String, column, select, table, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import Field, SQLModel, col
 from uuid_utils.compat import uuid7
@@ -12,6 +12,7 @@ from uuid_utils.compat import uuid7
 from models.errors import NotFound, RuleRefused, WrongState
 
 MOMENT = DateTime(timezone=True)
+_PROPOSED: Final = text("SELECT EXISTS (SELECT FROM quarantine_rulings WHERE message_id = :id AND status = 'proposed')")
 _ANSWERS = table("bank_answers", column("message_id"), column("wire_id"), column("position", Integer))
 
 
@@ -31,6 +32,7 @@ class BankMessage(SQLModel, table=True):
     status: str
     reason: str | None = None
     payments_named: int | None = None
+    readable_as_is: bool = False
     created_at: datetime | None = Field(default=None, sa_type=MOMENT)
     updated_at: datetime | None = Field(default=None, sa_type=MOMENT)
 
@@ -58,8 +60,8 @@ async def quarantined(session: AsyncSession, message_id: UUID) -> BankMessage:
 async def leave_quarantine(session: AsyncSession, message_id: UUID, status: str, reason: str) -> BankMessage:
     """An operator's act: `to_read_again` or `dismissed`, with its reason beside why the file was put there.
 
-    Raises `NotFound`, `WrongState` (somebody was quicker, or it was dismissed), and `RuleRefused` for a file that was
-    too large to keep: it lies in the folder beside the inbox.
+    Raises `NotFound`, `WrongState` (somebody was quicker, it was dismissed, or something is proposed about it), and
+    `RuleRefused` for a file that was too large to keep: it lies in the folder beside the inbox.
     """
     message = await quarantined(session, message_id)
     if status == "to_read_again" and not message.content:
@@ -72,5 +74,8 @@ async def leave_quarantine(session: AsyncSession, message_id: UUID, status: str,
     )
     if moved.scalar_one_or_none() is None:
         raise WrongState(f"the file is {message.status}; only one that is quarantined can be acted on")
+    # Now that the row is locked: a proposal at the same moment is seen here, or is not made.
+    if status == "dismissed" and (await session.execute(_PROPOSED, {"id": message_id})).scalar_one():
+        raise WrongState("something is proposed about this file; it is decided first")
     await session.refresh(message)
     return message

@@ -100,6 +100,12 @@ _ROWS = """
         SELECT transaction_id, leg, 'NL26MOCK0000009001', 'USD', -1, '2026-11-23', now() FROM postings LIMIT 1;
     INSERT INTO reconciliation_breaks (subject, kind, account, currency, day, theirs_minor, detail, two_people)
         VALUES ('entry/1', 'not_in_ours', 'NL26MOCK0000009001', 'USD', '2026-11-23', -1, 'd', false);
+    INSERT INTO bank_messages (direction, message_type, file_name, sha256, content, status)
+        VALUES ('inbound', 'camt.054', 'q.xml', sha256('q'), 'x', 'quarantined');
+    INSERT INTO quarantined_answers (message_id, position, kind, matched)
+        SELECT id, 0, 'booked', false FROM bank_messages WHERE status = 'quarantined';
+    INSERT INTO quarantine_rulings (message_id, ruling, position, wire_id, reason, proposed_by)
+        SELECT message_id, 'assign', position, CAST(:wire AS uuid), 'why', :officer FROM quarantined_answers;
     INSERT INTO kyc_documents (user_id, document_type, file_path, file_hash, upload_hash, content_type, size_bytes,
                                pages, key_sealed)
         VALUES (:customer, 'passport', 'a-key-of-the-store', repeat('a', 64), repeat('b', 64), 'application/pdf', 1, 1,

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from mockbank import accounts
+from mockbank.credits import create as make_credit
 from mockbank.server import Config
 from mockbank.state import State
 from schwifty import IBAN
@@ -64,6 +65,13 @@ class Counterparty:
     def behave(self, currency: str, behaviour: str, **parameters: Any) -> None:
         """From now on treats what we order in `currency` (or by the ACH) so (`silent`, `return-later` …)."""
         accounts.update(self._state.conn, f"AURUM-{currency}", {"behaviour": behaviour, "parameters": parameters})
+
+    def credit(self, currency: str, minor: int) -> None:
+        """Money that somebody else sends to our account, and the notification of it."""
+        body = {"account": f"AURUM-{currency}", "amount": minor, "currency": currency, "debtor": {"name": "Somebody"}}
+        make_credit(self._state.conn, self._state.clock, self._state.now(), body)
+        self._state.release()
+        self._state.deliver()
 
     @property
     def today(self) -> date:

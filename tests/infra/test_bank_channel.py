@@ -356,11 +356,27 @@ class TestIncoming:
             with pytest.raises(Malformed):
                 await attempt
 
-    async def test_a_name_that_is_no_text_goes_to_quarantine_by_itself(self, channel: FolderChannel) -> None:
+    async def test_a_name_that_is_no_text_becomes_one_and_the_file_is_read(self, channel: FolderChannel) -> None:
         (channel.inbox / os.fsdecode(b"caf\xe9.xml")).write_bytes(b"x")
+        (channel.inbox / "caf%E9.xml").write_bytes(b"another")
 
+        waiting = await channel.waiting()
+
+        assert sorted(waiting) == ["caf%E9-1.xml", "caf%E9.xml"]
+        assert [await channel.read(name) for name in sorted(waiting)] == [b"x", b"another"]
+
+    async def test_what_is_no_file_is_named_for_people(self, channel: FolderChannel) -> None:
+        (channel.inbox / "folder").mkdir()
+        (channel.inbox / "link.xml").symlink_to("/etc/hostname")
+        os.mkfifo(channel.inbox / "pipe.xml")
+        (channel.inbox / ".hidden").mkdir()
+
+        assert await channel.obstacles() == [
+            ("folder", "a folder"),
+            ("link.xml", "a link"),
+            ("pipe.xml", "a device or a pipe"),
+        ]
         assert await channel.waiting() == []
-        assert names(channel.quarantined) == ["caf%E9.xml"]
 
     async def test_a_name_as_long_as_names_can_be(self, channel: FolderChannel) -> None:
         name = "é" * 125 + ".xml"

@@ -21,7 +21,7 @@ import os
 import re
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from secrets import token_hex
@@ -53,6 +53,9 @@ class BankChannel(Protocol):
     async def waiting(self) -> list[str]:
         """The complete files that the bank has sent and that are not put away, oldest first."""
 
+    async def obstacles(self) -> list[tuple[str, str]]:
+        """What lies in the inbox and is no file: each by its name, and what it is. Nobody takes it away but people."""
+
     async def read(self, name: str) -> bytes:
         """A waiting file. Raises `UnreadableMessage` if too large or no file, `FileNotFoundError` if gone."""
 
@@ -83,7 +86,10 @@ class FolderChannel:
         return await asyncio.to_thread(_publish, self.staging, self.outbox, _ours(name))
 
     async def waiting(self) -> list[str]:
-        return await asyncio.to_thread(_waiting, self.inbox, self.quarantined)
+        return await asyncio.to_thread(_waiting, self.inbox)
+
+    async def obstacles(self) -> list[tuple[str, str]]:
+        return await asyncio.to_thread(_obstacles, self.inbox)
 
     async def read(self, name: str) -> bytes:
         return await asyncio.to_thread(_read, self.inbox, _plain(name))
@@ -184,19 +190,36 @@ def _move_once(source: int, target: int, name: str) -> bool:
     return True
 
 
-def _waiting(inbox: Path, quarantined: Path) -> list[str]:
+def _waiting(inbox: Path) -> list[str]:
     found: list[tuple[int, list[str | int], str]] = []
     with _folder(inbox) as folder, os.scandir(folder) as entries:
-        for entry in entries:
+        # All of them first: one that gets another name on the way would be met again.
+        for entry in list(entries):
             name = entry.name
             if name.startswith(".") or name.endswith(UNFINISHED) or not entry.is_file(follow_symlinks=False):
                 continue
-            if not _is_text(name):
-                # Such a name cannot be recorded anywhere, so nobody could ever put the file away.
-                _put_away(inbox, quarantined, name, quote(os.fsencode(name))[:200])
-                continue
-            found.append((entry.stat(follow_symlinks=False).st_mtime_ns, _in_counting_order(name), name))
+            with suppress(FileNotFoundError):  # another worker was quicker
+                written = entry.stat(follow_symlinks=False).st_mtime_ns
+                if not _is_text(name):
+                    # Such a name cannot be recorded anywhere: the file gets one that says the same in other characters.
+                    name = _put_away(inbox, inbox, name, quote(os.fsencode(name))[:200])
+                found.append((written, _in_counting_order(name), name))
     return [name for _, _, name in sorted(found)]
+
+
+def _obstacles(inbox: Path) -> list[tuple[str, str]]:
+    with _folder(inbox) as folder, os.scandir(folder) as entries:
+        return sorted(
+            (quote(os.fsencode(entry.name))[:200] if not _is_text(entry.name) else entry.name, _what(entry))
+            for entry in entries
+            if not entry.name.startswith(".") and not entry.is_file(follow_symlinks=False)
+        )
+
+
+def _what(entry: os.DirEntry[str]) -> str:
+    if entry.is_symlink():
+        return "a link"
+    return "a folder" if entry.is_dir(follow_symlinks=False) else "a device or a pipe"
 
 
 def _is_text(name: str) -> bool:
