@@ -111,11 +111,15 @@ async def test_a_wrong_code_signs_nobody_in(client: AsyncClient, app_of: App, co
 async def test_a_code_is_good_for_a_step_before_and_after_and_no_longer(
     client: AsyncClient, app_of: App, owner_engine: AsyncEngine
 ) -> None:
-    statuses = []
-    for steps in (-3, -1, 0, 1, 3):
-        await forget_codes(owner_engine)
-        statuses.append((await app_of.log_in(client, app_of.code(steps))).status_code)
-    assert statuses == [401, 200, 200, 200, 401]
+    async def status(steps: int) -> int:
+        while True:
+            await forget_codes(owner_engine)
+            before = app_of.code()
+            answer = await app_of.log_in(client, app_of.code(steps))
+            if app_of.code() == before:  # else the step before has become the one before that
+                return answer.status_code
+
+    assert [await status(steps) for steps in (-3, -1, 0, 1, 3)] == [401, 200, 200, 200, 401]
 
 
 async def test_a_code_works_once_across_two_processes(client: AsyncClient, second: AsyncClient, app_of: App) -> None:

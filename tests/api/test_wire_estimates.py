@@ -1,7 +1,7 @@
 """The dry run of a wire: nothing is stored, and what it says is what then happens."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -66,23 +66,36 @@ async def _estimate(door: Door, customer: Customer, **changes: Any) -> Response:
     )
 
 
+async def _coming(door: Door, day: str, at: time) -> datetime:
+    """A moment of New York on the next such day that is open: ahead, since officers decide by the real clock."""
+    async with transaction(door.owner) as session:
+        hours = await calendars.rail_hours(session, "USD")
+
+    today = datetime.now(NEW_YORK).date()
+    days = (today + timedelta(days=later) for later in range(1, 60))
+    chosen = next(one for one in days if f"{one:%A}" == day and hours.is_business_day(one))
+    return datetime.combine(chosen, at, NEW_YORK).astimezone(UTC)
+
+
 @pytest.mark.parametrize(
-    ("local", "changes"),
+    ("day", "at_clock", "changes"),
     [
-        ("2026-11-24 10:00", {}),
-        ("2026-11-24 10:00", {"charges": "OUR", "amount": 260_000}),
-        ("2026-11-24 10:00", {"charges": "BEN", "amount": 1_200_000}),
-        # After the cut-off on the eve of Thanksgiving, and on a Friday for a Saturday.
-        ("2026-11-25 17:45", {}),
-        ("2026-11-27 16:00", {"execution_date": "2026-11-28"}),
-        ("2026-12-24 09:00", {"currency": "EUR", "recipient_bank_swift": "COBADEFF"}),
+        ("Tuesday", time(10), {}),
+        ("Tuesday", time(10), {"charges": "OUR", "amount": 260_000}),
+        ("Tuesday", time(10), {"charges": "BEN", "amount": 1_200_000}),
+        # After the cut-off, and on a Friday for a Saturday.
+        ("Friday", time(17, 45), {}),
+        ("Friday", time(16), {"execution_date": "the day after"}),
+        ("Friday", time(9), {"currency": "EUR", "recipient_bank_swift": "COBADEFF"}),
     ],
 )
 async def test_what_is_estimated_is_what_then_happens(
-    door: Door, clock: list[datetime], local: str, changes: dict[str, Any]
+    door: Door, clock: list[datetime], day: str, at_clock: time, changes: dict[str, Any]
 ) -> None:
     customer = await door.customer(currency=changes.get("currency", "USD"))
-    at = clock[0] = datetime.fromisoformat(local).replace(tzinfo=NEW_YORK).astimezone(UTC)
+    at = clock[0] = await _coming(door, day, at_clock)
+    if "execution_date" in changes:
+        changes = {**changes, "execution_date": str(at.date() + timedelta(days=1))}
     before = await door.world()
     answered = await _estimate(door, customer, **changes)
     assert answered.status_code == 200, answered.text
