@@ -76,12 +76,12 @@ BAD_FILES = {
 class TestBadFiles:
     @pytest.mark.parametrize(("content", "complaint"), BAD_FILES.values(), ids=BAD_FILES.keys())
     def test_refused_by_a_sentence_soon_and_in_little_memory(self, content: bytes, complaint: str) -> None:
-        began, held = time.monotonic(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        began, held = time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
         with pytest.raises(UnreadableMessage, match=complaint) as refusal:
             read_answers(content)
 
-        assert time.monotonic() - began < 5
+        assert time.process_time() - began < 5
         assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - held < 200 * 1024
         assert len(refusal.value.detail) < 400
         assert "\n" not in refusal.value.detail

@@ -240,9 +240,9 @@ def _strange(chance: random.Random) -> Iterator[str]:
 
 
 def test_any_text_can_be_asked_about() -> None:
-    begun = time.perf_counter()
+    begun = time.process_time()
     for text in _strange(random.Random(7)):
         for kind in SubjectKind:
             for hit in found(text, kind):
                 assert 0 <= hit.score <= 1
-    assert time.perf_counter() - begun < 20
+    assert time.process_time() - begun < 20
