@@ -1,4 +1,5 @@
-"""The demonstration: four wires, each through HTTP as its people would, and the ledger after them."""
+"""The demonstration: four wires, each through HTTP as its people would, the ledger after them, and a fifth wire that
+waits for whoever is looking."""
 
 import time
 from typing import Any, Final
@@ -87,7 +88,12 @@ class Walk:
         self._stack.restart(Part.WORKER)
         self._expect(round(self._get(balances, customer)["held"] - paid["held"], 2) == 1025, "its hold is released")
         self._show_books()
+
+        self._title("5 · A wire waits for you")
+        waiting = self._order(customer, account["id"], recipient_name="Initech Supplies Ltd", reference="Invoice 8")
+        self._until(customer, waiting, "awaiting_approval")
         self._show_addresses()
+        self._show_next(waiting)
 
     def _sign_in(self, role: str, preset: str | None = None) -> str:
         person = next(p for p in self._info["people"] if p["role"] == role and p.get("preset") == preset)
@@ -189,6 +195,12 @@ class Walk:
             factor = f", codes of {person['totp_secret']}" if "totp_secret" in person else ""
             part = ", ".join((person.get("preset") or person["role"], *person.get("permissions", ())))
             self._say(f"{person['email']:<38} {person['password']}  ({part}{factor})")
+
+    def _show_next(self, wire: str) -> None:
+        officer = next(p for p in self._info["people"] if p.get("preset") == "compliance_officer")
+        self._title("Now you")
+        self._say(f"Approve it as an officer: {self._info['api_url']}/console/wires/{wire}")
+        self._say(f"Sign in with {officer['email']} and {officer['password']}")
 
     def _title(self, text: str) -> None:
         self._console.print(f"\n[bold]{text}[/]")
