@@ -15,6 +15,7 @@ from activities.calendars import CalendarSteps
 from activities.kyc import CheckSteps, KycDesk, LifeSteps, ReviewSteps
 from activities.kyc.documents import DocumentSteps
 from activities.ledger import LedgerSteps
+from activities.monitoring import MonitoringSteps
 from activities.notifications import NotificationSteps
 from activities.payments import FundingSteps, PaymentDesk, ReleaseSteps, StandingOrderSteps
 from activities.payments import SettlementSteps as PaymentSettlementSteps
@@ -109,6 +110,7 @@ def _books(config: Settings, engine: AsyncEngine) -> Sequence[object]:
         TransactionSteps(engine),
         ReconciliationSteps(engine, config.nostro_accounts, always_open=config.bank_hours is BankHours.ALWAYS),
         SideProofSteps(engine),
+        MonitoringSteps(engine),
         AuditSteps(engine, config.audit_anchor_file),
         CalendarSteps(engine),
         UpkeepSteps(engine),

@@ -145,6 +145,13 @@ SCHEDULES: Final[dict[str, Upkeep]] = {
         catch_up=timedelta(minutes=5),
         timeout=timedelta(minutes=30),
     ),
+    "transaction-monitoring": Upkeep(
+        workflow="transaction-monitoring",
+        why="What customers moved is held against the rules of monitoring, every five minutes.",
+        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=timedelta(minutes=5))], time_zone_name="UTC"),
+        # Each run looks at all that is new.
+        catch_up=timedelta(minutes=5),
+    ),
     "data-cleanup": Upkeep(
         workflow="data-cleanup",
         why="Data that nothing reads any more is taken out, daily.",

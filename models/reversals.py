@@ -23,12 +23,13 @@ WORKFLOW: Final = "reversal"
 
 
 class ReversalStatus(StrEnum):
-    """Where a reversal stands. A refused one has moved nothing, and may be asked for again."""
+    """Where a reversal stands. One that was refused or withdrawn has moved nothing, and may be asked for again."""
 
     AWAITING_CONFIRMATION = "awaiting_confirmation"
     APPROVED = "approved"
     DONE = "done"
     REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
 
 
 class ReversalStart(BaseModel):

@@ -9,6 +9,7 @@ from workflows.calendars import CalendarTopUpWorkflow
 from workflows.kyc.documents import DocumentScanWorkflow, DocumentUpkeepWorkflow
 from workflows.kyc.review import KycExpiryWorkflow, KycReviewWorkflow
 from workflows.ledger import FlowRollupWorkflow, LedgerProofWorkflow, LedgerRollupWorkflow
+from workflows.monitoring import TransactionMonitoringWorkflow
 from workflows.notifications import NotificationWorkflow
 from workflows.payments import PaymentLateAnswerWorkflow, PaymentWorkflow, StandingOrderWorkflow
 from workflows.recalls import WireRecallWorkflow
@@ -48,4 +49,5 @@ WORKFLOWS: Sequence[type] = (
     StatementsWorkflow,
     AccountStatementWorkflow,
     PriceAlertSweepWorkflow,
+    TransactionMonitoringWorkflow,
 )

@@ -30,7 +30,8 @@ class ReversalIn(BaseModel):
 
 
 class ReversalView(BaseModel):
-    """A reversal. `done`: `reversal_id` is the transaction that took it back. `refused`: `refusal` says why."""
+    """A reversal. `done`: `reversal_id` is the transaction that took it back. `refused`: `refusal` says why.
+    `withdrawn`: by whoever has asked for it."""
 
     id: UUID
     transaction_id: UUID
@@ -70,6 +71,17 @@ async def ask_reversal(
 async def read_reversal(transaction_id: UUID, _officer: Officer, db: Db) -> ReversalView:
     """The newest reversal that was asked for of a transaction."""
     return _view(await reversals.newest_of(db, transaction_id))
+
+
+@router.delete(
+    "/{transaction_id}/reversal",
+    summary="Withdraw a reversal",
+    responses=documented(401, 403, 404, 409),
+)
+async def withdraw_reversal(transaction_id: UUID, request: Request, officer: Officer, db: Db) -> ReversalView:
+    """By whoever has asked for it, as long as nobody has confirmed it. It may be asked for again."""
+    audit.note(request, "transaction", transaction_id, new={"reversal": ReversalStatus.WITHDRAWN})
+    return _view(await reversals.withdraw(db, transaction_id, officer.id))
 
 
 def _view(reversal: Reversal) -> ReversalView:

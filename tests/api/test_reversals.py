@@ -196,7 +196,8 @@ async def test_the_api_s_role_posts_no_reversal_and_confirms_none_of_its_own(
                 changed = await session.execute(text(statement))
                 assert changed.rowcount == 0  # type: ignore[attr-defined] # an UPDATE gives a cursor
         except DBAPIError as error:
-            assert getattr(error.orig, "sqlstate", "") in ("42501", "AU140")  # noqa: PT017 # either is a refusal
+            # Of a right, of the guard, or of the constraint: whoever may withdraw their own does not confirm it.
+            assert getattr(error.orig, "sqlstate", "") in ("42501", "AU140", "23514")  # noqa: PT017 # all refuse
     assert (await desk.read(officer, wrong))["status"] == "awaiting_confirmation"
 
 
@@ -219,3 +220,41 @@ def test_how_large_is_large_depends_on_the_currency() -> None:
     assert [needs_second_officer(minor, "EUR") for minor in (9_999_99, 10_000_00)] == [False, True]
     assert [needs_second_officer(minor, "JPY") for minor in (1_499_999, 1_500_000)] == [False, True]
     assert [needs_second_officer(minor, "KWD") for minor in (2_999_999, 3_000_000)] == [False, True]
+
+
+async def test_whoever_asked_withdraws_it_and_nobody_else(desk: Desk, worker_engine: AsyncEngine) -> None:
+    _, target, wrong, _ = await desk.paid(LARGE)
+    (_, first), (_, second) = await desk.officer(), await desk.officer()
+    url = f"/api/v1/transactions/{wrong}/reversal"
+    is_refusal(await desk.client.delete(url, headers=first), 404, "not_found")
+    asked = (await desk.ask(first, wrong)).json()
+    listed = await desk.client.get("/api/v1/admin/reversals", headers=second)
+    assert [one["id"] for one in listed.json()["data"]] == [asked["id"]]
+    is_refusal(await desk.client.delete(url, headers=second), 403, "four_eyes")
+    for _ in range(2):
+        withdrawn = await desk.client.delete(url, headers=first)
+        assert (withdrawn.status_code, withdrawn.json()["status"]) == (200, "withdrawn")
+    assert (await desk.client.get("/api/v1/admin/reversals", headers=second)).json()["total"] == 0
+    await _carry_out(worker_engine, asked["id"])
+    assert await desk.balance(target) == LARGE * 100
+    # It may be asked for again, and is another one then.
+    again = (await desk.ask(second, wrong)).json()
+    assert (again["status"], again["id"] != asked["id"]) == ("awaiting_confirmation", True)
+    confirmed = await desk.ask(first, wrong)
+    assert confirmed.json()["status"] == "approved"
+    is_refusal(await desk.client.delete(url, headers=second), 409, "wrong_state")
+
+
+async def test_a_reversal_is_confirmed_or_withdrawn_and_never_both(desk: Desk) -> None:
+    for _ in range(5):
+        _, _, wrong, _ = await desk.paid(LARGE)
+        (_, first), (_, second) = await desk.officer(), await desk.officer()
+        before = len(await desk.started())
+        await desk.ask(first, wrong)
+        await asyncio.gather(
+            desk.client.delete(f"/api/v1/transactions/{wrong}/reversal", headers=first), desk.ask(second, wrong)
+        )
+        standing = (await desk.read(first, wrong))["status"]
+        # Withdrawn first, the second officer's request is one of their own, and waits.
+        assert standing in {"approved", "awaiting_confirmation", "withdrawn"}
+        assert len(await desk.started()) - before == (standing == "approved")

@@ -134,6 +134,21 @@ _ROWS = """
         SELECT id, user_id, :officer, 'Odd' FROM kyc_cases;
     INSERT INTO kyc_events (case_id, customer_id, event, status, actor)
         SELECT id, user_id, 'opened', status, 'process' FROM kyc_cases;
+    INSERT INTO monitoring_horizons (account_id, version)
+        SELECT id, 1 FROM accounts WHERE user_id IS NOT NULL LIMIT 1;
+    INSERT INTO monitoring_cases (customer_id, alerts, two_people, due_at) VALUES (:customer, 1, false, now());
+    INSERT INTO monitoring_alerts (case_id, customer_id, account_id, account_number, currency, rulebook, rule,
+            two_people, account_version, happened_at, begins_at, silent_until, movements, amount_minor)
+        SELECT c.id, c.customer_id, h.account_id, 'NL01', 'USD', 1, 'velocity_day', false, 1, now(), now(),
+            now() + interval '1 day', 1, 1 FROM monitoring_cases c, monitoring_horizons h;
+    INSERT INTO monitoring_evidence (alert_id, account_version, customer_id, transaction_id, transaction_type,
+            description, amount_minor, moved_at)
+        SELECT a.id, 1, a.customer_id, (SELECT max(id::text)::uuid FROM transactions), 'transfer', 'd', 1, now()
+        FROM monitoring_alerts a;
+    INSERT INTO monitoring_snoozes (account_id, rule, until, customer_id, case_id)
+        SELECT account_id, rule, now() + interval '1 day', customer_id, case_id FROM monitoring_alerts;
+    INSERT INTO monitoring_events (case_id, customer_id, event, officer_id, body)
+        SELECT id, customer_id, 'commented', :officer, 'Odd' FROM monitoring_cases;
     INSERT INTO watchlists (user_id, name) VALUES (:customer, 'Mine');
     INSERT INTO watchlist_items (watchlist_id, user_id, symbol, position)
         SELECT id, user_id, 'XALDE', 1 FROM watchlists;

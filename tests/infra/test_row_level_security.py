@@ -100,6 +100,10 @@ class Outside:
         return [str(row[0]) for row in rows]
 
 
+def _holds_objects(value: Any) -> bool:
+    return isinstance(value, list) and any(isinstance(one, dict) for one in value)
+
+
 @pytest.fixture
 async def victim(owner_engine: AsyncEngine, api_engine: AsyncEngine) -> str:
     """Somebody who has a row in every table. Their id."""
@@ -222,7 +226,8 @@ def test_nobody_adds_in_somebody_elses_name(outside: Outside, victim: str, attac
         assert row is not None
         places = sql.SQL(", ").join([sql.Placeholder()] * len(columns))
         statement = sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(sql.Identifier(table), names, places)
-        values = [Jsonb(one) if isinstance(one, dict) else one for one in row]
+        # An array of objects is JSON too; one of plain values is an array of the database.
+        values = [Jsonb(one) if isinstance(one, dict) or _holds_objects(one) else one for one in row]
         attempts = {
             "stranger": outside.attempt(None, statement, values),
             "other": outside.attempt(attacker, statement, values),

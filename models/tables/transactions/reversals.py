@@ -29,14 +29,24 @@ _OWN_TRANSACTION: Final = "AU141"
 
 _ASK: Final = text(
     "INSERT INTO transaction_reversals (transaction_id, status, reason, asked_by)"
-    " VALUES (:id, :status, :reason, :officer) ON CONFLICT (transaction_id) WHERE status <> 'refused' DO NOTHING"
-    " RETURNING *"
+    " VALUES (:id, :status, :reason, :officer)"
+    " ON CONFLICT (transaction_id) WHERE status NOT IN ('refused', 'withdrawn') DO NOTHING RETURNING *"
 )
-_OPEN: Final = text("SELECT * FROM transaction_reversals WHERE transaction_id = :id AND status <> 'refused'")
+_OPEN: Final = text(
+    "SELECT * FROM transaction_reversals WHERE transaction_id = :id AND status NOT IN ('refused', 'withdrawn')"
+)
 _CONFIRM: Final = text(
     "UPDATE transaction_reversals SET status = 'approved', confirmed_by = :officer"
     " WHERE id = :id AND status = 'awaiting_confirmation' RETURNING *"
 )
+_WITHDRAW: Final = text(
+    "UPDATE transaction_reversals SET status = 'withdrawn'"
+    " WHERE transaction_id = :id AND status = 'awaiting_confirmation' AND asked_by = :officer RETURNING *"
+)
+_WAITING: Final = text(
+    "SELECT * FROM transaction_reversals WHERE status = 'awaiting_confirmation' ORDER BY id LIMIT :limit OFFSET :offset"
+)
+_COUNT: Final = text("SELECT count(*) FROM transaction_reversals WHERE status = 'awaiting_confirmation'")
 _NEWEST: Final = text("SELECT * FROM transaction_reversals WHERE transaction_id = :id ORDER BY id DESC LIMIT 1")
 _LOCKED: Final = text("SELECT * FROM transaction_reversals WHERE id = :id FOR UPDATE")
 _END: Final = text(
@@ -143,13 +153,42 @@ async def ask(session: AsyncSession, transaction_id: UUID, officer: UUID, reason
     return Asked(reversal=reversal, changed=True)
 
 
+async def withdraw(session: AsyncSession, transaction_id: UUID, officer: UUID) -> Reversal:
+    """Takes back what one has asked for, as long as nobody has confirmed it. Called again it changes nothing.
+
+    Raises `NotFound`, `FourEyes` (somebody else has asked for it) and `WrongState` (it was confirmed or has ended).
+    """
+    moved = await session.execute(_WITHDRAW, {"id": transaction_id, "officer": officer})
+    row = moved.mappings().one_or_none()
+    if row is not None:
+        return Reversal.model_validate(dict(row))
+    standing = await newest_of(session, transaction_id)
+    if standing.asked_by != officer:
+        raise FourEyes("Somebody else has asked for this reversal; they can withdraw it")
+    if standing.status is not ReversalStatus.WITHDRAWN:
+        raise WrongState(f"This reversal is {standing.status}; only one that nobody has confirmed is withdrawn")
+    return standing
+
+
+async def waiting(session: AsyncSession, *, limit: int, offset: int) -> tuple[list[Reversal], int]:
+    """The reversals that wait for a second officer, the longest waiting first, and how many there are."""
+    total = (await session.execute(_COUNT)).scalar_one()
+    rows = await session.execute(_WAITING, {"limit": limit, "offset": offset})
+    return [Reversal.model_validate(dict(row)) for row in rows.mappings()], total
+
+
 async def newest_of(session: AsyncSession, transaction_id: UUID) -> Reversal:
     """The newest reversal that was asked for of a transaction. Raises `NotFound` if none was."""
-    found = await session.execute(_NEWEST, {"id": transaction_id})
-    row = found.mappings().one_or_none()
-    if row is None:
+    found = await newest_or_none(session, transaction_id)
+    if found is None:
         raise NotFound("Nobody has asked to reverse this transaction")
-    return Reversal.model_validate(dict(row))
+    return found
+
+
+async def newest_or_none(session: AsyncSession, transaction_id: UUID) -> Reversal | None:
+    """The newest reversal that was asked for of a transaction, as far as the session's person sees it."""
+    row = (await session.execute(_NEWEST, {"id": transaction_id})).mappings().one_or_none()
+    return None if row is None else Reversal.model_validate(dict(row))
 
 
 async def carry_out(session: AsyncSession, reversal_id: UUID) -> Reversal:
