@@ -10,11 +10,39 @@ from typing import Final
 from fastapi import APIRouter
 from starlette.routing import Mount
 
-from api.console import kyc, ledger, mail, people, quarantine, schedules, session, wires
+from api.console import (
+    approval,
+    compliance,
+    kyc,
+    ledger,
+    mail,
+    monitoring,
+    people,
+    quarantine,
+    reconciliation,
+    schedules,
+    session,
+    transactions,
+    wires,
+)
 from api.console.assets import Assets
 
 router = APIRouter(include_in_schema=False)
-for _part in (session, wires, kyc, people, schedules, quarantine, mail, ledger):
+for _part in (
+    session,
+    wires,
+    kyc,
+    compliance,
+    monitoring,
+    transactions,
+    people,
+    reconciliation,
+    approval,
+    schedules,
+    quarantine,
+    mail,
+    ledger,
+):
     router.include_router(_part.router)
 
 STATIC: Final = Mount("/console/static", Assets(directory=Path(__file__).parent / "static"), name="console-static")

@@ -54,6 +54,7 @@ async def find(request: Request) -> Response:
     looked: list[tuple[str, str, dict[str, Any], tuple[str, ...]]] = [
         ("people", "/admin/users", {"q": wanted, "limit": 10}, ("admin:users", "admin:compliance", "admin:system")),
         ("wires", "/wires/find", {"q": wanted}, ("wires:read",)),
+        ("transactions", "/admin/transactions/find", {"q": wanted}, ("transactions:read",)),
     ]
     asked = [(name, path, query) for name, path, query, needed in looked if wanted and visit.may(*needed)]
     answers = await asyncio.gather(*(visit.get(path, **query) for _, path, query in asked))

@@ -82,6 +82,30 @@ class Bank:
             )
         return wire_id
 
+    def transfer(self, amount: str, description: str) -> None:
+        """The first customer transfers dollars to the second."""
+        with self.at_the_door("tomas") as api:
+            accounts = api.get("/accounts").raise_for_status().json()["data"]
+            number = next(one["account_number"] for one in accounts if one["currency"] == "USD")
+        with self.at_the_door("ada") as api:
+            accounts = api.get("/accounts").raise_for_status().json()["data"]
+            order = {
+                "from_account_id": next(one["id"] for one in accounts if one["currency"] == "USD"),
+                "to_account_number": number,
+                "amount": amount,
+                "description": description,
+            }
+            api.post("/transactions/transfer", json=order).raise_for_status()
+
+    def differ(self, detail: str) -> None:
+        """The bank's books and ours differ by an amount that two people look at."""
+        self.change(
+            "INSERT INTO reconciliation_breaks (subject, kind, account, currency, day, theirs_minor, detail,"
+            " two_people) VALUES (%s, 'not_in_ours', 'NL87MOCK0000009001', 'USD', '2026-01-05', -12300000, %s, true)",
+            f"entry/{detail}",
+            detail,
+        )
+
     def apply(self, name: str) -> None:
         """Somebody sends their documents and submits; an officer has to look."""
         with self.at_the_door(name) as api:

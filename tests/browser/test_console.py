@@ -21,6 +21,20 @@ PAGES = (
     "/audit/verify",
     "/schedules",
     "/find?q=globex",
+    "/transactions",
+    "/reversals",
+    "/reconciliation",
+    "/approval",
+)
+# Of the compliance desk.
+DESK_PAGES = (
+    "/kyc",
+    "/compliance",
+    "/compliance/blocked",
+    "/compliance/reports",
+    "/monitoring",
+    "/monitoring/rules",
+    "/approval",
 )
 
 
@@ -85,6 +99,86 @@ def test_two_officers_clear_a_similar_name_and_the_wire_goes_on(bank: Bank, offi
     bank.until(
         lambda: second.page.reload() is not None and second.page.get_by_role("button", name="Approve").count() == 1
     )
+
+
+def test_an_officer_asks_the_customer_and_approves_when_they_have_answered(bank: Bank, officer: Come) -> None:
+    wire_id = bank.wire("120.00")
+    one = officer("oona")
+    one.go(f"/console/wires/{wire_id}")
+    one.page.get_by_label("Question to the customer").fill("What is invoice 77 for?")
+    one.page.get_by_role("button", name="Ask").click()
+    expect(one.page.locator(".case .pill").first).to_have_text("info requested")
+    expect(one.page.get_by_role("button", name="Approve")).to_have_count(0)
+    expect(one.page.locator(".timeline").first).to_contain_text("not answered yet")
+    with bank.at_the_door("ada") as api:
+        api.put(f"/wires/{wire_id}/info", json={"answer": "For twelve lanterns"}).raise_for_status()
+    one.page.reload()
+    expect(one.page.locator(".timeline").first).to_contain_text("For twelve lanterns")
+    one.page.get_by_role("button", name="Approve").click()
+    expect(one.page.get_by_role("status")).to_have_text("Your approval is recorded.")
+
+
+def test_a_split_sum_becomes_a_case_that_two_officers_explain(bank: Bank, officer: Come) -> None:
+    for number in range(3):
+        bank.transfer("9500.00", f"Boat, part {number + 1}")
+    operator = officer("otis")
+    operator.go("/console/schedules/transaction-monitoring")
+    operator.page.get_by_role("button", name="Run now").click()
+    expect(operator.page.get_by_role("status")).to_have_text("A run was asked for.")
+    first, second = officer("oona"), officer("pavel")
+    first.go("/console/monitoring")
+    case = first.page.get_by_role("link", name="Ada Quill")
+    bank.until(lambda: first.page.reload() is not None and case.count() == 1)
+    case.click()
+    expect(first.page.get_by_role("heading", name="Structuring below report")).to_be_visible()
+    expect(first.page.locator("main")).to_contain_text("came to 28,500.00 USD within 3 days")
+    expect(first.page.locator("main")).to_contain_text("Boat, part 3")
+    first.is_accessible()
+    first.page.get_by_role("button", name="Look after it").click()
+    expect(first.page.get_by_role("status")).to_have_text("You look after this case.")
+    first.page.get_by_label("Why").fill("Bought a boat in three parts; the contract is there")
+    first.page.get_by_role("button", name="Close the case").click()
+    expect(first.page.get_by_role("status")).to_have_text("Explained. Another officer confirms it.")
+    expect(first.page.get_by_role("button", name="Confirm the explanation")).to_have_count(0)
+    second.page.goto(first.page.url.split("?")[0])
+    second.is_accessible()
+    second.page.get_by_role("button", name="Confirm the explanation").click()
+    expect(second.page.locator(".case .pill").first).to_have_text("explained")
+
+
+def test_two_of_operations_explain_where_the_books_differ(bank: Bank, officer: Come) -> None:
+    bank.differ("W-77 of a correspondent")
+    first, second = officer("otis"), officer("runa")
+    for one in (first, second):
+        one.go("/console/reconciliation")
+    found = first.page.get_by_role("region", name="Not in ours: -123,000.00 USD")
+    found.get_by_label("Why the books differ").fill("Fee of the correspondent for 2025")
+    first.is_accessible()
+    found.get_by_role("button", name="Explain").click()
+    expect(first.page.get_by_role("status")).to_have_text("Explained. Another person confirms it.")
+    expect(first.page.get_by_role("button", name="Confirm the explanation")).to_have_count(0)
+    second.page.reload()
+    second.page.get_by_role("button", name="Confirm the explanation").click()
+    expect(second.page.get_by_role("status")).to_have_text("The break is closed.")
+    second.page.get_by_role("link", name="Explained").click()
+    expect(second.page.locator("main")).to_contain_text("Fee of the correspondent for 2025")
+
+
+def test_a_transfer_is_asked_back_and_the_request_withdrawn(bank: Bank, officer: Come) -> None:
+    bank.transfer("12000.00", "Sent by mistake")
+    one = officer("otis")
+    one.go("/console/transactions?text=by+mistake")
+    one.page.get_by_role("link", name="transfer").first.click()
+    one.is_accessible()
+    one.page.get_by_label("Why").fill("The customer called")
+    one.page.get_by_role("button", name="Take it back").click()
+    expect(one.page.get_by_role("status")).to_have_text("Asked for. Another officer confirms it.")
+    one.page.get_by_role("link", name="Transactions", exact=True).click()
+    one.page.get_by_role("link", name="Reversals that wait").click()
+    one.is_accessible()
+    one.page.get_by_role("button", name="Withdraw").click()
+    expect(one.page.get_by_role("status")).to_have_text("Withdrawn.")
+    expect(one.page.locator(".decide .pill")).to_have_text("withdrawn")
 
 
 def test_an_officer_reads_a_document_and_approves_a_customer(bank: Bank, officer: Come) -> None:
@@ -175,7 +269,7 @@ def test_every_page_is_accessible_and_fits(bank: Bank, officer: Come, context: d
         one.go(f"/console{path}")
         one.is_accessible()
     deciding = officer("oona", **context)
-    for path in ("/kyc", f"/wires/{wire_id}"):
+    for path in (*DESK_PAGES, f"/wires/{wire_id}"):
         deciding.go(f"/console{path}")
         deciding.is_accessible()
     deciding.page.get_by_role("button", name="Sign out").click()
