@@ -20,6 +20,7 @@ CREATE TABLE transaction_reversals (
 CREATE UNIQUE INDEX transaction_reversals_one ON transaction_reversals (transaction_id) WHERE status <> 'refused';
 CREATE INDEX transaction_reversals_newest ON transaction_reversals (transaction_id, id DESC);
 
+-- As it stands now: 0032_04_transactions.sql.
 CREATE FUNCTION app.guard_reversal() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, app, pg_temp AS $$
 BEGIN

@@ -6,6 +6,7 @@ CREATE INDEX wire_transfers_ended ON wire_transfers (status, updated_at)
 CREATE INDEX wire_transfers_similar ON wire_transfers USING gin (lower(recipient_name || ' ' || reference) gin_trgm_ops);
 CREATE INDEX bank_messages_quarantined ON bank_messages (created_at) WHERE status = 'quarantined';
 
+-- As it stands now: 0032_05_pages.sql.
 CREATE FUNCTION staff_dashboard() RETURNS jsonb
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, app, pg_temp AS $$
     SELECT jsonb_build_object(
