@@ -12,6 +12,7 @@ from activities.audit import AuditSteps
 from activities.auth import AuthSteps
 from activities.bank import BankInbox
 from activities.calendars import CalendarSteps
+from activities.digests import DigestSteps
 from activities.kyc import CheckSteps, KycDesk, LifeSteps, ReviewSteps
 from activities.kyc.documents import DocumentSteps
 from activities.ledger import LedgerSteps
@@ -58,6 +59,7 @@ def assemble(config: Settings, engine: AsyncEngine) -> Parts:
         *_customers(config, engine),
         *_books(config, engine),
         NotificationSteps(engine, _email(config), keyring),
+        DigestSteps(engine),
         SanctionsSteps(engine, config.sanctions_sources, Fetcher(config.sanctions_dir)),
         AlertSteps(engine, *open_quotes(config, engine)),
     )

@@ -6,22 +6,54 @@ provider that tells keys apart is simply asked again. Another one may have sent 
 most once, and only for a message about somebody's sign-in (`models.notifications.sent_again`); any other one is left
 `uncertain`, to a person, who sends it again or dismisses it (`models.tables.mail`). So by itself no message leaves
 three times, none about money leaves twice, and none is lost silently.
+
+Before the first try its customer's wishes are asked: what is not wanted by e-mail ends there, what is for a digest is
+`collected`, and what is not urgent waits for the end of their quiet hours.
 """
 
-from typing import Any
+from datetime import datetime
+from typing import Any, Final
 
 import structlog
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from temporalio import activity
 
 from infra.crypto import FieldContext, Keyring
 from infra.database import transaction
 from infra.providers.email import Email, EmailProvider, MailOutcomeUnknown, MailRefused
+from models.auth import Role
 from models.errors import Unavailable, WrongState
-from models.notifications import HIDDEN, NotificationStart, sent_again
+from models.notifications import DIGEST_EVENT, HIDDEN, EmailChoice, NotificationStep, sent_again, topic_of
+from models.tables import notification_wishes
 
 log = structlog.get_logger(__name__)
+
+# Nothing is to be sent, now or ever.
+_ENDED: Final = frozenset({"sent", "dismissed", "collected", "digested", "unwanted"})
+
+
+_PUT_OFF: Final = text(
+    "UPDATE notifications SET status = :status, waits_until = :until,"
+    " collected_at = CASE WHEN :status = 'collected' THEN CAST(:at AS timestamptz) END WHERE id = :id"
+)
+
+
+async def _wished(session: AsyncSession, row: Any, at: datetime) -> tuple[str, datetime | None]:
+    """What its person wants to become of a notification at that moment, and until when it waits."""
+    topic = topic_of(row.event)
+    if row.role != Role.CUSTOMER or (topic is None and row.event != DIGEST_EVENT):
+        return "sending", None
+    wishes = await notification_wishes.of_customer(session, row.user_id)
+    match wishes.email_of(topic) if topic else EmailChoice.AT_ONCE:
+        case EmailChoice.OFF:
+            return "unwanted", None
+        case EmailChoice.DIGEST:
+            return "collected", None
+        case EmailChoice.AT_ONCE:
+            disturbs = wishes.quiet is not None and not (topic and topic.urgent)
+            until = wishes.quiet.until(at, wishes.where) if disturbs and wishes.quiet else None
+            return ("waiting", until) if until else ("sending", None)
 
 
 class NotificationSteps:
@@ -33,14 +65,17 @@ class NotificationSteps:
         self._keyring = keyring
 
     @activity.defn(name="notification.send")
-    async def send(self, start: NotificationStart) -> bool:
-        """Sends a notification by e-mail. True if this call did it, False if it was sent before.
+    async def send(self, step: NotificationStep) -> bool | datetime:
+        """Sends a notification by e-mail. True if this call did it, False if it was sent before or is not to be.
 
-        Raises `Unavailable` where trying again may help, `MailRefused` and `WrongState` where it does not.
+        A moment instead, where it has to wait until then and nothing was sent. Raises `Unavailable` where trying again
+        may help, `MailRefused` and `WrongState` where it does not.
         """
-        row = await self._begin(start)
+        row = await self._begin(step)
         if row is None:
             return False
+        if isinstance(row, datetime):
+            return row
         email = Email(
             key=str(row.id),
             event=row.event,
@@ -56,31 +91,36 @@ class NotificationSteps:
             raise
         except MailRefused as error:
             log.warning("notification.refused", notification_id=email.key, event_name=email.event)
-            await self._end(start, "failed", error.detail)
+            await self._end(step, "failed", error.detail)
             raise
         except Unavailable:
-            await self._end(start, "waiting")
+            await self._end(step, "waiting")
             raise
-        await self._end(start, "sent")
+        await self._end(step, "sent")
         return True
 
-    async def _begin(self, start: NotificationStart) -> Any:
-        """The notification, now `sending`; None if it was sent, or a person said that it is not to be."""
+    async def _begin(self, step: NotificationStep) -> Any:
+        """The notification, now `sending`; None if there is nothing to send; or the moment that it waits for."""
         async with transaction(self._engine) as session:
             row = (
                 await session.execute(
                     text(
                         "SELECT n.id, n.event, n.subject, n.body, n.secret_sealed, n.status, n.doubts, n.reason,"
-                        " n.created_at, coalesce(n.to_email, u.email) AS email"
+                        " n.created_at, n.user_id, coalesce(n.to_email, u.email) AS email, u.role"
                         " FROM notifications n JOIN users u ON u.id = n.user_id WHERE n.id = :id FOR UPDATE OF n"
                     ),
-                    {"id": start.notification_id},
+                    {"id": step.notification_id},
                 )
             ).one()
-            if row.status in ("sent", "dismissed"):
+            if row.status in _ENDED:
                 return None
             if row.status == "failed":
                 raise MailRefused(row.reason)
+            if row.status == "waiting" and step.at is not None:
+                status, until = await _wished(session, row, step.at)
+                if status != "sending":
+                    await session.execute(_PUT_OFF, {"id": row.id, "status": status, "until": until, "at": step.at})
+                    return until
             doubted = row.status == "sending" and not self._email.repeatable
             doubts = row.doubts + doubted
             given_up = row.status == "uncertain" or (doubted and not sent_again(row.event, doubts))
@@ -90,12 +130,12 @@ class NotificationSteps:
                 )
                 await session.execute(text(begin), {"id": row.id, "doubts": doubts})
         if given_up:
-            log.warning("notification.uncertain", notification_id=str(start.notification_id))
-            await self._end(start, "uncertain", "It may have left; nobody knows")
+            log.warning("notification.uncertain", notification_id=str(step.notification_id))
+            await self._end(step, "uncertain", "It may have left; nobody knows")
             raise WrongState("The message may have left; a person has to look")
         return row
 
-    async def _end(self, start: NotificationStart, status: str, reason: str = "") -> None:
+    async def _end(self, step: NotificationStep, status: str, reason: str = "") -> None:
         """Says how it ended. A secret is kept no longer than there is a message to put it in."""
         async with transaction(self._engine) as session:
             await session.execute(
@@ -105,7 +145,7 @@ class NotificationSteps:
                     " secret_sealed = CASE WHEN :status = 'waiting' THEN secret_sealed END"
                     " WHERE id = :id AND status <> 'sent'"
                 ),
-                {"id": start.notification_id, "status": status, "reason": reason},
+                {"id": step.notification_id, "status": status, "reason": reason},
             )
 
     def _body(self, row: Any) -> str:

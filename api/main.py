@@ -20,6 +20,7 @@ from api import (
     identities,
     kyc,
     market,
+    notification_preferences,
     notifications,
     operations,
     passwords,
@@ -67,6 +68,8 @@ ROUTERS: Final = (
     market.router,
     watchlists.router,
     alerts.router,
+    # Before the notifications, whose addresses end in any id.
+    notification_preferences.router,
     notifications.router,
     admin.router,
     # Under several addresses: what comes this far is compared with each of their routes.

@@ -6,12 +6,14 @@ The package makes its calendars until a year after its import, so a process that
 """
 
 import warnings
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from models.market.sessions import Session
 
 EXCHANGE: Final = "XNYS"
+ZONE: Final = ZoneInfo("America/New_York")
 # The simulated exchange begins here (infra/providers/quotes/walk.py).
 FIRST_DAY: Final = date(2020, 1, 1)
 YEARS_AHEAD: Final = 2
@@ -31,6 +33,11 @@ def market_days(today: date) -> list[Session]:
         Session(day=day.date(), opens_at=_moment(row.open), closes_at=_moment(row.close), early=day.date() in early)
         for day, row in calendar.schedule.iterrows()
     ]
+
+
+def at_the_exchange(day: date, wall: time) -> datetime:
+    """The moment, in UTC, at which clocks at the exchange show that time of that day."""
+    return datetime.combine(day, wall, ZONE).astimezone(UTC)
 
 
 def _moment(stamp: datetime) -> datetime:

@@ -152,6 +152,14 @@ SCHEDULES: Final[dict[str, Upkeep]] = {
         # Each run looks at all that is new.
         catch_up=timedelta(minutes=5),
     ),
+    "notification-digest": Upkeep(
+        workflow="notification-digest",
+        why="What customers want to be told together is put into one letter when it is due, every quarter of an hour.",
+        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=timedelta(minutes=15))], time_zone_name="UTC"),
+        # Each run writes all that is due.
+        catch_up=timedelta(minutes=15),
+        timeout=timedelta(hours=1),
+    ),
     "data-cleanup": Upkeep(
         workflow="data-cleanup",
         why="Data that nothing reads any more is taken out, daily.",

@@ -3,6 +3,7 @@ address or a text)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Final
 from uuid import UUID
@@ -134,3 +135,18 @@ class NotificationStart(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     notification_id: UUID
+
+
+class NotificationStep(NotificationStart):
+    """`at` is the process's time, by which quiet hours are judged; None in a process of before there were any."""
+
+    at: datetime | None = None
+
+
+class DigestsWritten(BaseModel):
+    """How many digests were written, of how many notifications."""
+
+    model_config = ConfigDict(frozen=True)
+
+    digests: int = 0
+    notifications: int = 0

@@ -37,6 +37,7 @@ class DataRemoved(BaseModel):
     limit_uses: int = 0
     answers: int = 0
     proofs: int = 0
+    market_answers: int = 0
 
 
 class RolledUp(BaseModel):

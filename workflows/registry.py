@@ -10,7 +10,7 @@ from workflows.kyc.documents import DocumentScanWorkflow, DocumentUpkeepWorkflow
 from workflows.kyc.review import KycExpiryWorkflow, KycReviewWorkflow
 from workflows.ledger import FlowRollupWorkflow, LedgerProofWorkflow, LedgerRollupWorkflow
 from workflows.monitoring import TransactionMonitoringWorkflow
-from workflows.notifications import NotificationWorkflow
+from workflows.notifications import NotificationDigestWorkflow, NotificationWorkflow
 from workflows.payments import PaymentLateAnswerWorkflow, PaymentWorkflow, StandingOrderWorkflow
 from workflows.recalls import WireRecallWorkflow
 from workflows.reconciliation import ReconciliationWorkflow
@@ -32,6 +32,7 @@ WORKFLOWS: Sequence[type] = (
     PaymentLateAnswerWorkflow,
     StandingOrderWorkflow,
     NotificationWorkflow,
+    NotificationDigestWorkflow,
     SessionCleanupWorkflow,
     AuditSealWorkflow,
     CalendarTopUpWorkflow,

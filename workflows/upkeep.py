@@ -24,6 +24,7 @@ class DataCleanupWorkflow:
             summary="Take out what nothing reads any more",
         )
         workflow.set_current_details(
-            f"Removed {removed.limit_uses} uses of limits, {removed.answers} kept answers and {removed.proofs} proofs."
+            f"Removed {removed.limit_uses} uses of limits, {removed.answers} kept answers, {removed.proofs} proofs and"
+            f" {removed.market_answers} prices."
         )
         return removed

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from infra.admin import approval, calendars, deployment, evidence, ledger, sanctions, transactions
+from infra.admin import approval, calendars, deployment, evidence, ledger, market_days, sanctions, transactions
 from infra.audit_anchors import AnchorFile, AnchorsDamaged, keep_head
 from infra.crypto import Keyring
 from infra.database import connect, transaction
@@ -130,6 +130,7 @@ def _as_owner(act: Callable[[AsyncEngine], Awaitable[T]]) -> T:
 
 
 calendars.install(app, _as_owner)
+market_days.install(app, _as_owner)
 approval.install(app, _as_owner)
 ledger.install(app, _as_owner)
 sanctions.install(app, _as_owner)

@@ -4,6 +4,7 @@ import ast
 import asyncio
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -18,7 +19,7 @@ from infra.database import transaction
 from infra.providers.email import EmailProvider, FolderEmail, MailRefused, SendGridEmail
 from infra.settings import Settings
 from models.errors import Unavailable, WrongState
-from models.notifications import HIDDEN, SECURITY_EVENTS, NotificationStart
+from models.notifications import HIDDEN, SECURITY_EVENTS, NotificationStep
 from models.tables.notifications import tell
 from tests.factories.sendgrid import KEY, Answers, sendgrid
 from tests.factories.users import add_customer
@@ -43,7 +44,7 @@ def _mailer(door: Answers) -> SendGridEmail:
     return SendGridEmail(KEY, sender="Aurum <no-reply@aurum.example>", url=door.url, patience=0.5)
 
 
-async def _told(owner: AsyncEngine, keyring: Keyring, event: str) -> NotificationStart:
+async def _told(owner: AsyncEngine, keyring: Keyring, event: str) -> NotificationStep:
     person = await add_customer(owner)
 
     def seal(row: UUID) -> bytes:
@@ -51,7 +52,7 @@ async def _told(owner: AsyncEngine, keyring: Keyring, event: str) -> Notificatio
 
     async with transaction(owner) as session:
         await tell(session, user_id=person.id, key="once", event=event, subject="News", body=f"{HIDDEN}\n", seal=seal)
-    return NotificationStart(notification_id=(await _row(owner))["id"])
+    return NotificationStep(notification_id=(await _row(owner))["id"], at=datetime.now(UTC))
 
 
 async def _row(owner: AsyncEngine) -> dict[str, Any]:
@@ -165,6 +166,21 @@ async def test_a_folder_tells_keys_apart_and_is_simply_asked_again(
     assert [file.suffix for file in await asyncio.to_thread(lambda: list(tmp_path.iterdir()))] == [".eml"]
     row = await _row(owner_engine)
     assert (row["status"], row["doubts"]) == ("sent", 0)
+
+
+async def test_a_step_of_before_quiet_hours_is_sent_at_once(
+    owner_engine: AsyncEngine, worker_engine: AsyncEngine, keyring: Keyring, door: Answers
+) -> None:
+    start = await _told(owner_engine, keyring, "price_alert")
+    async with transaction(owner_engine) as session:
+        await session.execute(
+            text(
+                "INSERT INTO notification_choices (user_id, topic, in_app, email)"
+                " SELECT user_id, 'price_alerts', true, 'off' FROM notifications"
+            )
+        )
+    old = NotificationStep(notification_id=start.notification_id)
+    assert await _steps(worker_engine, _mailer(door), keyring).send(old) is True
 
 
 def test_every_message_about_sign_in_is_known_as_one() -> None:

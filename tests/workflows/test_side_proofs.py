@@ -130,9 +130,27 @@ async def test_old_data_is_taken_out_and_what_is_read_stays(desk: Desk) -> None:
                 ),
                 values,
             )
+        # What a source told is told on for a while; that it knows nothing, or said nothing, is not.
+        await session.execute(
+            text(
+                "INSERT INTO market_answers (key, answer, told_at, fresh_until, asking_until)"
+                " SELECT key, CAST(answer AS jsonb), told, told, now() - interval '2 hours' FROM (VALUES"
+                " ('old', '{}', now() - interval '31 days'), ('stale', '{}', now() - interval '29 days'),"
+                " ('unknown', '{\"aurum\": \"symbol_not_found\"}', now() - interval '1 hour'),"
+                " ('unanswered', NULL, NULL),"
+                " ('unknown for now', '{\"aurum\": \"symbol_not_found\"}', now() + interval '20 hours'))"
+                " AS known (key, answer, told)"
+            )
+        )
+        await session.execute(
+            text("INSERT INTO market_answers (key, asking_until) VALUES ('being asked', now() + interval '1 hour')")
+        )
     removed = await desk.client.execute_workflow(
         "data-cleanup", id=f"data-cleanup/{uuid4()}", task_queue=desk.settings.task_queue
     )
-    assert (removed["limit_uses"], removed["answers"]) in {(0, 0), (1, 2)}
+    assert (removed["limit_uses"], removed["answers"], removed["market_answers"]) in {(0, 0, 0), (1, 2, 3)}
+    async with transaction(desk.engine) as session:
+        kept = await session.execute(text("SELECT key FROM market_answers ORDER BY key"))
+        assert list(kept.scalars()) == ["being asked", "stale", "unknown for now"]
     assert await desk.count("limit_uses") == 2
     assert await desk.count("idempotency_keys") == 1

@@ -23,7 +23,8 @@ _LOOK_SECONDS: Final = 0.05
 # A source that failed is left alone for so long.
 _PAUSE: Final = timedelta(seconds=2)
 _UNKNOWN_FOR: Final = timedelta(days=1)
-_UNKNOWN: Final = {"aurum": "symbol_not_found"}
+# What is kept of a symbol that the source does not know.
+UNKNOWN: Final = {"aurum": "symbol_not_found"}
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class Answers:
         try:
             answer = await ask()
         except SymbolNotFound:
-            answer, fresh_for = _UNKNOWN, _UNKNOWN_FOR
+            answer, fresh_for = UNKNOWN, _UNKNOWN_FOR
         except MarketDataUnavailable as error:
             await self._give_up(name)
             return _old(kept, error)
@@ -95,7 +96,7 @@ class Answers:
 
 
 def _known(answer: Any, at: datetime, *, stale: bool) -> Told:
-    if answer == _UNKNOWN:
+    if answer == UNKNOWN:
         raise SymbolNotFound("There is no such security")
     return Told(answer, at, stale)
 
