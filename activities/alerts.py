@@ -7,6 +7,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio import activity
 
+from activities.heartbeats import heartbeats
 from infra.database import transaction
 from infra.providers.quotes import QuoteProvider, SessionBook
 from models.alerts import Swept
@@ -39,14 +40,14 @@ class AlertSteps:
             expired = await alerts.expire(session, step.at)
             symbols = await alerts.watched(session)
         sessions, priced, fired = await self._book.sessions(), 0, 0
-        for first in range(0, len(symbols), BATCH):
-            activity.heartbeat(first)
-            quotes = await self._provider.quotes(symbols[first : first + BATCH], step.at)
-            # What is old was swept when it was new.
-            quotes = [one for one in quotes if not one.stale]
-            async with transaction(self._engine) as session:
-                fired += len(await alerts.sweep(session, quotes, _running(sessions, quotes), step.at))
-            priced += len(quotes)
+        async with heartbeats():
+            for first in range(0, len(symbols), BATCH):
+                quotes = await self._provider.quotes(symbols[first : first + BATCH], step.at)
+                # What is old was swept when it was new.
+                quotes = [one for one in quotes if not one.stale]
+                async with transaction(self._engine) as session:
+                    fired += len(await alerts.sweep(session, quotes, _running(sessions, quotes), step.at))
+                priced += len(quotes)
         done = Swept(symbols=len(symbols), priced=priced, fired=fired, expired=expired)
         log.info("alerts.swept", **done.model_dump())
         return done

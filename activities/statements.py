@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio import activity
 from uuid_utils.compat import uuid7
 
+from activities.heartbeats import heartbeats
 from infra import statements as setting
 from infra.database import transaction
 from infra.providers.store import StatementVault
@@ -81,14 +82,15 @@ class StatementSteps:
         async with transaction(self._engine) as session:
             accounts = await table.accounts_of(session, page.period, page.first, page.last)
         made = StatementsMade()
-        for customer, owned in groupby(accounts, key=lambda pair: pair[0]):
-            of_customer = StatementsMade()
-            for _, account_id in owned:
-                of_customer = of_customer.and_(await self._tried(AccountRun(period=page.period, account_id=account_id)))
-                activity.heartbeat(str(account_id))
-            if of_customer.statements:
-                await self._tell(page.period, customer)
-            made = made.and_(of_customer)
+        async with heartbeats():
+            for customer, owned in groupby(accounts, key=lambda pair: pair[0]):
+                runs = [AccountRun(period=page.period, account_id=account_id) for _, account_id in owned]
+                of_customer = StatementsMade()
+                for run in runs:
+                    of_customer = of_customer.and_(await self._tried(run))
+                if of_customer.statements:
+                    await self._tell(page.period, customer)
+                made = made.and_(of_customer)
         return made
 
     @activity.defn(name="statements.make_one")

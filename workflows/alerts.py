@@ -1,6 +1,7 @@
 """The sweep of price alerts, by its schedule and on demand."""
 
 from datetime import timedelta
+from typing import Final
 
 from temporalio import workflow
 
@@ -8,6 +9,9 @@ from activities.alerts import AlertSteps
 from models.alerts import Swept
 from models.upkeep import UpkeepStep
 from workflows.policies import SOURCE, UPKEEP_SECONDS
+
+# A sweep says every three seconds that it lives; the next one is due in five minutes, and would wait for it.
+_SILENCE: Final = timedelta(seconds=30)
 
 
 @workflow.defn(name="price-alert-sweep")
@@ -20,7 +24,7 @@ class PriceAlertSweepWorkflow:
             AlertSteps.sweep,
             UpkeepStep(at=workflow.now()),
             start_to_close_timeout=UPKEEP_SECONDS,
-            heartbeat_timeout=timedelta(minutes=2),
+            heartbeat_timeout=_SILENCE,
             retry_policy=SOURCE,
             summary="Compare prices with those swept before",
         )

@@ -26,7 +26,9 @@ from workflows.policies import DATABASE, DATABASE_SECONDS, PROVIDER, UPKEEP_SECO
 
 # Setting is work for processors, and the worker has other things to do.
 _AT_ONCE: Final = 2
-# A statement takes a fraction of a second; one of a hundred thousand entries takes minutes.
+# A page says every three seconds that it is made; one whose worker is silent for so long is made by another.
+_SILENCE: Final = timedelta(seconds=30)
+# Between two looks at the store's objects.
 _HEARTBEAT: Final = timedelta(minutes=5)
 # Some 60 events each: a history stays below a thousand, however many customers there are.
 _PLANS: Final = 12
@@ -100,7 +102,7 @@ class StatementsWorkflow:
                     StatementSteps.make_page,
                     page,
                     start_to_close_timeout=UPKEEP_SECONDS,
-                    heartbeat_timeout=_HEARTBEAT,
+                    heartbeat_timeout=_SILENCE,
                     retry_policy=PROVIDER,
                     summary="Make a page of statements",
                 )

@@ -49,8 +49,8 @@ async def statements() -> AsyncIterator[Measure]:
         config = Settings(_env_file=None, store_dir=Path(folder))
         steps = StatementSteps(config, worker, open_statements(config))
         try:
-            accounts = [await _account(owner) for _ in range(COUNT + _WARM)]
-            said = [await _said(worker, config, account) for account in accounts[: _WARM * 2]]
+            accounts = [await account_with_entries(owner) for _ in range(COUNT + _WARM)]
+            said = [await statement_of(worker, config, account) for account in accounts[: _WARM * 2]]
             for one in said[:_WARM]:
                 _set(one)
             floor = _alone(said[_WARM:])
@@ -67,7 +67,8 @@ async def statements() -> AsyncIterator[Measure]:
             await worker.dispose()
 
 
-async def _account(owner: AsyncEngine) -> UUID:
+async def account_with_entries(owner: AsyncEngine) -> UUID:
+    """An account with sixty entries in the month."""
     begins_at = moments_of(PERIOD)[0]
     customer = await add_customer(owner)
     account = await make.opened(owner, customer.id, "EUR", begins_at)
@@ -92,7 +93,8 @@ async def _account(owner: AsyncEngine) -> UUID:
     return account
 
 
-async def _said(worker: AsyncEngine, config: Settings, account: UUID) -> MonthlyStatement:
+async def statement_of(worker: AsyncEngine, config: Settings, account: UUID) -> MonthlyStatement:
+    """What the account's statement of the month says."""
     async with transaction(worker) as session:
         return await monthly_statements.read(
             session, account, PERIOD, bank_name=config.bank_name, bank_bic=config.bank_bic
@@ -105,11 +107,15 @@ def _set(said: MonthlyStatement) -> bytes:
     )
 
 
+def set_alone(one: MonthlyStatement) -> None:
+    """Sets a statement, as one that the typesetter has not seen: what it remembers is not measured."""
+    assert _set(one.model_copy(update={"account_name": f"Account {perf_counter()}"}))
+
+
 def _alone(said: list[MonthlyStatement]) -> float:
     began = perf_counter()
     for one in said:
-        # A file that it has not seen, as each statement is: what it remembers is not measured.
-        assert _set(one.model_copy(update={"account_name": f"Account {perf_counter()}"}))
+        set_alone(one)
     return len(said) / (perf_counter() - began)
 
 
