@@ -6,7 +6,7 @@
 
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
-.PHONY: help setup demo up test check bench lock
+.PHONY: help setup demo up test check bench lock deploy-check
 
 PYTHON ?= python3.11 python3.12 python3.13 python3 python3.14 python
 DATA ?= .local/data
@@ -14,7 +14,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 
 help: ## Show what can be made
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 	@sed -n 's/^#   /  /p' $(firstword $(MAKEFILE_LIST))
 
 # The environment holds a copy of the lock it was made from, so it is made again exactly when that lock changes.
@@ -67,3 +67,20 @@ lock: ## Compile requirements.lock from pyproject.toml again (ARGS=--upgrade for
 	@.local/locking/bin/uv pip compile pyproject.toml --quiet --no-config --extra local --extra dev \
 	  --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	  --custom-compile-command "make lock" --output-file requirements.lock $(ARGS)
+	@for image in production operations; do \
+	  .local/locking/bin/uv pip compile pyproject.toml --quiet --no-config --constraint requirements.lock \
+	    $$([ $$image = production ] || echo "--extra operations") \
+	    --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	    --custom-compile-command "make lock" --output-file infra/deploy/$$image.lock; \
+	done
+
+deploy-check: setup ## Check the files of a deployment with docker compose, helm and hadolint, where they are installed
+	@$(RUN) -m pytest tests/infra/test_deploy_files.py tests/infra/test_handbook.py
+	@if docker compose version >/dev/null 2>&1; then \
+	  mkdir -p .local; sed "s/=\$\$/=x/" infra/deploy/compose.env.example > .local/compose.env; \
+	  docker compose --env-file .local/compose.env -f infra/deploy/compose.yaml config --quiet && echo "compose: taken"; \
+	else echo "compose: not checked, docker compose is not here"; fi
+	@if command -v helm >/dev/null; then helm lint infra/deploy/helm/aurum -f infra/deploy/helm/example-values.yaml; \
+	else echo "helm: not checked, it is not here"; fi
+	@if command -v hadolint >/dev/null; then hadolint infra/deploy/Dockerfile && echo "hadolint: nothing found"; \
+	else echo "hadolint: not checked, it is not here"; fi

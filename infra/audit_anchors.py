@@ -18,7 +18,10 @@ from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from infra.database import transaction
+from models.audit import Outcome
 from models.audit_chain import AnchorReport, Head
+from models.errors import WrongState
+from models.tables.audit import AuditEntry, append
 from models.tables.audit_seals import head, seal_at
 
 
@@ -63,6 +66,12 @@ class AnchorFile:
                 kept.pop()
             self._write([*kept, head])
 
+    def put_aside(self, known: list[Head], aside: Path) -> None:
+        """Keeps `known` alone, and all that was kept so far in the file `aside`."""
+        with self._alone():
+            os.link(self.path, aside)
+            self._write(known)
+
     @contextmanager
     def _alone(self) -> Iterator[None]:
         handle = os.open(self.path.with_name(f".{self.path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
@@ -101,6 +110,41 @@ async def keep_head(engine: AsyncEngine, anchors: AnchorFile) -> AnchorReport:
     if last is not None:
         await asyncio.to_thread(anchors.keep, last.head)
     return AnchorReport(head=last.head if last else None)
+
+
+async def rewind(engine: AsyncEngine, anchors: AnchorFile, *, at: datetime, reason: str, operator: str) -> Path | None:
+    """Puts the heads aside that are later than the log, after a restore to an earlier moment. The file in which they
+    are from now on; None if there are none.
+
+    Raises `AnchorsDamaged`, and `WrongState` where the log does not go through the last head that it should know: then
+    it is another log, and not an earlier one.
+    """
+    kept = await asyncio.to_thread(anchors.read)
+    async with transaction(engine) as session:
+        last = await head(session)
+        reached = last.head.chain_seq if last else 0
+        known = [one for one in kept if one.chain_seq <= reached]
+        fitting = await seal_at(session, known[-1].chain_seq) if known else None
+        if known and (fitting is None or fitting.head.chain_hash != known[-1].chain_hash):
+            raise WrongState(f"the log does not go through the seal {known[-1].chain_seq} that was kept")
+        if len(known) == len(kept):
+            return None
+        aside = anchors.path.with_name(f"{anchors.path.name}.until-{at:%Y%m%dT%H%M%SZ}")
+        told = {"reached": reached, "kept": kept[-1].chain_seq, "aside": aside.name}
+        await append(
+            session,
+            AuditEntry(
+                user_id=None,
+                actor_role="operator",
+                action="audit.rewind",
+                resource_type="audit_anchors",
+                resource_id=anchors.path.name,
+                new_values={**told, "reason": reason, "operator": operator},
+                outcome=Outcome.DONE,
+            ),
+        )
+        await asyncio.to_thread(anchors.put_aside, known, aside)
+    return aside
 
 
 def _hour(moment: datetime) -> datetime:

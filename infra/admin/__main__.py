@@ -12,14 +12,25 @@ from pydantic import ValidationError
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from infra.admin import approval, calendars, deployment, evidence, ledger, market_days, sanctions, transactions
+from infra.admin import (
+    approval,
+    backup,
+    calendars,
+    deployment,
+    evidence,
+    ledger,
+    market_days,
+    people,
+    processes,
+    quarantine,
+    sanctions,
+    schedules,
+    transactions,
+)
 from infra.audit_anchors import AnchorFile, AnchorsDamaged, keep_head
 from infra.crypto import Keyring
 from infra.database import connect, transaction
 from infra.field_rotation import Rotation, rotate
-from infra.local.folder import DataFolder
-from infra.local.ports import claim
-from infra.local.site import Site
 from infra.settings import Settings, settings
 from models.audit_chain import Verification
 from models.tables.audit_seals import head
@@ -42,6 +53,11 @@ def main(
     """Take the settings of an embedded stack, where one is named."""
     if data is None:
         return
+    # The embedded stack is no part of a deployment.
+    from infra.local.folder import DataFolder  # noqa: PLC0415 - as said
+    from infra.local.ports import claim  # noqa: PLC0415 - as said
+    from infra.local.site import Site  # noqa: PLC0415 - as said
+
     folder = DataFolder(data.expanduser().resolve())
     if not (folder.root / "ports.json").exists():
         _fail(f"{folder.root} is not the folder of an embedded stack.")
@@ -137,6 +153,11 @@ sanctions.install(app, _as_owner)
 transactions.install(app, _as_owner)
 evidence.install(app)
 deployment.install(app, _as_owner)
+backup.install(app, _as_owner)
+processes.install(app, _as_owner)
+people.install(app, _as_owner)
+schedules.install(app, _as_owner)
+quarantine.install(app, _as_owner)
 
 
 def _told(found: Verification) -> str:

@@ -1,5 +1,6 @@
 """Commands for a deployment: are the settings safe, is the database what the code needs, who may sign in to it."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Final, TypeAlias
@@ -14,11 +15,13 @@ from pydantic import ValidationError
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from infra.admin.reaching import reached
 from infra.choices import Environment
 from infra.database import MIGRATIONS, migrate, transaction
 from infra.seed import seeded_addresses
 from infra.settings import Settings, settings
 from infra.settings.databases import API_ROLE, WORKER_ROLE
+from infra.temporal import register_search_attributes
 
 Runner: TypeAlias = Callable[[Callable[[AsyncEngine], Awaitable[Any]]], Any]
 # What each login of the bank may not have: each of them would go around row level security.
@@ -55,6 +58,12 @@ def install(app: typer.Typer, as_owner: Runner) -> None:
         typer.echo(f"The database is at migration {as_owner(_migration)}.")
 
     @app.command()
+    def temporal_prepare() -> None:
+        """Make Temporal's namespace know our search attributes. Safe to repeat."""
+        asyncio.run(_prepare_temporal())
+        typer.echo(f"The namespace {settings().temporal_namespace} knows what processes are found by.")
+
+    @app.command()
     def role_passwords() -> None:
         """Give the roles of the API and of the worker the passwords in AURUM_DATABASE_API_URL and _WORKER_URL."""
         config = settings()
@@ -71,6 +80,11 @@ def install(app: typer.Typer, as_owner: Runner) -> None:
                     sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(role), sql.Literal(hashed.decode()))
                 )
                 typer.echo(f"{role}: has its password")
+
+
+async def _prepare_temporal() -> None:
+    async with reached(settings()) as client:
+        await register_search_attributes(client)
 
 
 def _settings_refused() -> Iterator[str]:

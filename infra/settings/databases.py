@@ -40,6 +40,9 @@ def refused_databases(core: CoreSettings) -> Iterator[str]:
     }
     urls = (core.database_url, core.database_api_url, core.database_worker_url)
     for (name, role), url in zip(roles.items(), urls, strict=True):
+        if role is None and "database_url" not in core.model_fields_set:
+            # The API and the worker do without the owner, and are better not told.
+            continue
         parts = _parts(url)
         if parts is None:
             yield f"{name} is no address that PostgreSQL's clients read; write postgresql://role:password@host/database"

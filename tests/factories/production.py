@@ -20,7 +20,7 @@ def database_url(role: str, *, host: str = "db.bank.internal", options: str = _S
 
 
 def production(**changed: Any) -> Settings:
-    """Settings of a bank, with some of them `changed`. Raises pydantic's `ValidationError`."""
+    """Settings of a bank, with some of them `changed`, or left out by `...`. Raises pydantic's `ValidationError`."""
     given: dict[str, Any] = {
         "environment": Environment.PRODUCTION,
         "database_url": database_url("aurum_owner"),
@@ -32,8 +32,8 @@ def production(**changed: Any) -> Settings:
         "token_issuer": "https://api.bank.test",
         "token_secret": SecretStr("9f1c2b7ae0d84c53b6a1f07e5d3c8b92"),
         "fingerprint_key": SecretStr("mB8vQ2xN5kR1tY7wP4zL9cD3fG6hJ0sA"),
-        "field_keys": {"2026": fresh_key()},
-        "field_key_id": "2026",
+        "field_keys": {"2026-11": fresh_key()},
+        "field_key_id": "2026-11",
         "audit_anchor_file": "/var/lib/aurum/anchors/heads.jsonl",
         "bank_bic": "GOODNL2A",
         "correspondent_bic": "CORRDEFF",
@@ -51,7 +51,7 @@ def production(**changed: Any) -> Settings:
             ListSource(name="OFAC-SDN", format=Format.OFAC_XML, location="https://lists.example/SDN.XML"),
         ),
     }
-    return Settings(_env_file=None, **(given | changed))
+    return Settings(_env_file=None, **{name: value for name, value in (given | changed).items() if value is not ...})
 
 
 def environment(folder: Path) -> dict[str, str]:

@@ -98,6 +98,10 @@ def test_a_server_on_this_machine_needs_no_certificate() -> None:
     assert production(temporal_address="[::1]:7233", temporal_tls=False, **local).refusals() == []
 
 
+def test_the_api_and_the_worker_need_not_know_the_owner() -> None:
+    assert production(database_url=...).refusals() == []
+
+
 def test_all_of_it_is_told_at_once() -> None:
     with pytest.raises(ValidationError) as refused:
         Settings(_env_file=None, environment="production")
