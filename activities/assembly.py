@@ -123,7 +123,8 @@ def _email(config: Settings) -> EmailProvider:
     if config.email_provider is EmailKind.FOLDER:
         return FolderEmail(config.mail_dir, config.mail_from)
     key = config.sendgrid_api_key.get_secret_value() if config.sendgrid_api_key else ""
-    return SendGridEmail(key, sender=config.mail_from, url=config.sendgrid_url)
+    own_list = config.sendgrid_webhook_key is not None
+    return SendGridEmail(key, sender=config.mail_from, url=config.sendgrid_url, own_list=own_list)
 
 
 def _scanner(config: Settings) -> Scanner:

@@ -24,17 +24,28 @@ from infra.database import transaction
 from infra.providers.email import Email, EmailProvider, MailOutcomeUnknown, MailRefused
 from models.auth import Role
 from models.errors import Unavailable, WrongState
-from models.notifications import DIGEST_EVENT, HIDDEN, EmailChoice, NotificationStep, sent_again, topic_of
-from models.tables import notification_wishes
+from models.mail_events import Stop
+from models.notifications import (
+    DIGEST_EVENT,
+    HIDDEN,
+    PROVING_EVENTS,
+    EmailChoice,
+    NotificationStep,
+    sent_again,
+    topic_of,
+)
+from models.tables import mail_events, notification_wishes
 
 log = structlog.get_logger(__name__)
 
 # Nothing is to be sent, now or ever.
-_ENDED: Final = frozenset({"sent", "dismissed", "collected", "digested", "unwanted"})
+_ENDED: Final = frozenset({"sent", "dismissed", "collected", "digested", "unwanted", "undeliverable"})
+NO_MAIL: Final = "Its address gets no mail from us: letters to it came back, or were reported as spam"
 
 
 _PUT_OFF: Final = text(
     "UPDATE notifications SET status = :status, waits_until = :until,"
+    " reason = CASE WHEN :status IN ('failed', 'undeliverable') THEN :why ELSE '' END,"
     " collected_at = CASE WHEN :status = 'collected' THEN CAST(:at AS timestamptz) END WHERE id = :id"
 )
 
@@ -54,6 +65,19 @@ async def _wished(session: AsyncSession, row: Any, at: datetime) -> tuple[str, d
             disturbs = wishes.quiet is not None and not (topic and topic.urgent)
             until = wishes.quiet.until(at, wishes.where) if disturbs and wishes.quiet else None
             return ("waiting", until) if until else ("sending", None)
+
+
+async def _deliverable(session: AsyncSession, row: Any) -> str:
+    """The status that follows from whether its address takes mail from us (`models.tables.mail_events`)."""
+    if row.event in PROVING_EVENTS:
+        return "sending"
+    match await mail_events.stopped(session, row.email):
+        case None:
+            return "sending"
+        case Stop.UNSUBSCRIBE:
+            return "sending" if row.required else "unwanted"
+        case _:
+            return "failed" if row.required else "undeliverable"
 
 
 class NotificationSteps:
@@ -76,6 +100,8 @@ class NotificationSteps:
             return False
         if isinstance(row, datetime):
             return row
+        if isinstance(row, MailRefused):
+            raise row
         email = Email(
             key=str(row.id),
             event=row.event,
@@ -100,13 +126,14 @@ class NotificationSteps:
         return True
 
     async def _begin(self, step: NotificationStep) -> Any:
-        """The notification, now `sending`; None if there is nothing to send; or the moment that it waits for."""
+        """The notification, now `sending`; None if there is nothing to send; the moment that it waits for; or a
+        refusal, which is committed before it is raised."""
         async with transaction(self._engine) as session:
             row = (
                 await session.execute(
                     text(
                         "SELECT n.id, n.event, n.subject, n.body, n.secret_sealed, n.status, n.doubts, n.reason,"
-                        " n.created_at, n.user_id, coalesce(n.to_email, u.email) AS email, u.role"
+                        " n.created_at, n.user_id, n.required, coalesce(n.to_email, u.email) AS email, u.role"
                         " FROM notifications n JOIN users u ON u.id = n.user_id WHERE n.id = :id FOR UPDATE OF n"
                     ),
                     {"id": step.notification_id},
@@ -118,9 +145,12 @@ class NotificationSteps:
                 raise MailRefused(row.reason)
             if row.status == "waiting" and step.at is not None:
                 status, until = await _wished(session, row, step.at)
+                if status == "sending":
+                    status = await _deliverable(session, row)
                 if status != "sending":
-                    await session.execute(_PUT_OFF, {"id": row.id, "status": status, "until": until, "at": step.at})
-                    return until
+                    values = {"id": row.id, "status": status, "until": until, "at": step.at, "why": NO_MAIL}
+                    await session.execute(_PUT_OFF, values)
+                    return MailRefused(NO_MAIL) if status == "failed" else until
             doubted = row.status == "sending" and not self._email.repeatable
             doubts = row.doubts + doubted
             given_up = row.status == "uncertain" or (doubted and not sent_again(row.event, doubts))
@@ -143,7 +173,7 @@ class NotificationSteps:
                     "UPDATE notifications SET status = :status, reason = :reason,"
                     " sent_at = CASE WHEN :status = 'sent' THEN clock_timestamp() END,"
                     " secret_sealed = CASE WHEN :status = 'waiting' THEN secret_sealed END"
-                    " WHERE id = :id AND status <> 'sent'"
+                    " WHERE id = :id AND status IN ('sending', 'uncertain')"
                 ),
                 {"id": step.notification_id, "status": status, "reason": reason},
             )

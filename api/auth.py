@@ -45,6 +45,7 @@ from models.letters import email_changed, session_stolen
 from models.tables.auth import add_refresh_token, end_sessions, lock_refresh_token, use_refresh_token
 from models.tables.email_tokens import add_email_token, find_email_token, spend_email_token, void_email_tokens
 from models.tables.factors import has_factor
+from models.tables.mail_events import lift_proven
 from models.tables.users import User, add_customer, change_user, find_user, lock_signing_in, user
 from models.users import Email, Line, Phone
 
@@ -165,6 +166,7 @@ async def verify_email(given: Verification, db: Db, request: Request) -> Success
     if person.email_verified_at is not None:
         raise BadToken("This address is confirmed; sign in with your password")
     await change_user(db, person.id, email_verified_at=func.now())
+    await lift_proven(db, person.email)
     audit.note(request, "user", person.id, new={"email_verified": True})
     person = await user(db, person.id)
     return Success(data=signed_in(person, await start_session(request, db, person, amr=("email",))).data)
@@ -253,6 +255,7 @@ async def _change_email(request: Request, db: AsyncSession, person: User, new_em
     # What went to the old address opens nothing any more.
     await void_email_tokens(db, person.id, "reset_password")
     await change_user(db, person.id, email=new_email, email_verified_at=func.now())
+    await lift_proven(db, new_email)
     return EmailChanged(email=new_email)
 
 

@@ -30,6 +30,7 @@ from api import (
     users,
     verification,
     watchlists,
+    webhooks,
     wires,
 )
 from api.external import ExternalDoor
@@ -71,6 +72,7 @@ ROUTERS: Final = (
     # Before the notifications, whose addresses end in any id.
     notification_preferences.router,
     notifications.router,
+    webhooks.router,
     admin.router,
     # Under several addresses: what comes this far is compared with each of their routes.
     users.router,

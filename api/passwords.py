@@ -27,6 +27,7 @@ from models.tables.email_tokens import (
     void_email_tokens,
 )
 from models.tables.factors import has_factor
+from models.tables.mail_events import lift_proven
 from models.tables.users import User, change_user, find_user, known_of, lock_signing_in, lock_user
 from models.users import Email
 
@@ -126,6 +127,7 @@ async def reset_password(
     ended = await end_sessions(db, person.id, reason="password_reset")
     # Whoever has the code reads the address.
     await change_user(db, person.id, email_verified_at=func.coalesce(User.email_verified_at, func.now()))
+    await lift_proven(db, person.email)
     await void_email_tokens(db, person.id, "verify_email")
     return Success(data=await _changed(request, db, person, password_hash, ended))
 

@@ -43,6 +43,10 @@ SECURITY_EVENTS: Final = frozenset(
 )
 
 
+# Letters that somebody asks for who says that they read the address. Whoever uses what is in one has proved it.
+PROVING_EVENTS: Final = frozenset({"verify_email", "confirm_new_email", "password_reset"})
+
+
 def sent_again(event: str, doubts: int) -> bool:
     """Whether a message that may have left is sent again, when that has happened `doubts` times now.
 

@@ -13,6 +13,7 @@ from api.admin import reconciliation as reconciliation
 from api.admin import sanctions as sanctions
 from api.admin import schedules as schedules
 from api.admin import screening as screening
+from api.admin import suppressions as suppressions
 from api.admin import transactions as transactions
 from api.admin.audit import router
 

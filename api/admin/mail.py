@@ -15,14 +15,19 @@ from api.deps import Db, Staff
 from api.errors import documented
 from api.pages import Page, PageQuery, page_of
 from models.auth import Permission
-from models.tables import mail
+from models.mail_events import MailEventKind
+from models.tables import mail, mail_events
 from models.tables.auth import Caller
 
 Operator = Annotated[Caller, Staff(Permission.ADMIN_SYSTEM)]
 
 
 class LetterStatus(StrEnum):
-    """Where a letter stands. `failed` and `uncertain` wait for a person."""
+    """Where a letter stands. `failed` and `uncertain` wait for a person.
+
+    `collected` waits for its customer's next digest and `digested` was in one; `unwanted`: they want it in their list
+    alone; `undeliverable`: its address takes no mail, and they can do without it.
+    """
 
     WAITING = "waiting"
     SENDING = "sending"
@@ -30,6 +35,10 @@ class LetterStatus(StrEnum):
     FAILED = "failed"
     UNCERTAIN = "uncertain"
     DISMISSED = "dismissed"
+    COLLECTED = "collected"
+    DIGESTED = "digested"
+    UNWANTED = "unwanted"
+    UNDELIVERABLE = "undeliverable"
 
 
 class LetterLine(BaseModel):
@@ -43,7 +52,17 @@ class LetterLine(BaseModel):
     reason: str = Field(description="Why it was refused, or what a person said of it.", examples=[""])
     tries: int = Field(examples=[1])
     created_at: datetime
+    waits_until: datetime | None = Field(description="The end of its customer's quiet hours.")
     sent_at: datetime | None
+    delivered_at: datetime | None = Field(description="When the mail server of the address took it.")
+
+
+class WhatHappened(BaseModel):
+    """What whoever delivers it told of a letter."""
+
+    event: MailEventKind = Field(examples=["bounce"])
+    detail: str = Field(examples=["5.1.1 550 No such user"])
+    happened_at: datetime
 
 
 class LetterView(LetterLine):
@@ -51,6 +70,7 @@ class LetterView(LetterLine):
 
     to_email: str | None = Field(description="Where it is not the person's own address.")
     body: str
+    happened: list[WhatHappened]
 
 
 class Settled(BaseModel):
@@ -83,7 +103,9 @@ async def list_mail(
 async def read_mail(letter_id: UUID, _operator: Operator, db: Db, request: Request) -> LetterView:
     """Its text as it was written. That it was read is in the audit log: it is somebody else's."""
     audit.note(request, "notification", letter_id)
-    return LetterView.model_validate(await mail.letter(db, letter_id), from_attributes=True)
+    letter, told = await mail.letter(db, letter_id), await mail_events.events_of(db, letter_id)
+    happened = [WhatHappened.model_validate(one, from_attributes=True) for one in told]
+    return LetterView(**letter.model_dump(include=set(LetterView.model_fields)), happened=happened)
 
 
 @router.post("/mail/{letter_id}/resend", summary="Send a letter again", responses=documented(401, 403, 404, 409))

@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import Self
 
-from pydantic import BaseModel, Field, SecretStr, model_validator
+from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
 
 from infra.choices import EmailKind, QuotesKind, ScannerKind, StoreKind
+from infra.mail_events import verification_key
 from models.screening.sources import FICTIONAL_SOURCES, ListSource
 
 
@@ -16,6 +17,9 @@ class EdgeSettings(BaseModel):
     mail_dir: Path = Path(".local/mail")
     sendgrid_api_key: SecretStr | None = None
     sendgrid_url: str = "https://api.sendgrid.com"
+    # The public key that SendGrid's event webhook is verified with, and how old its signature may be.
+    sendgrid_webhook_key: str | None = None
+    sendgrid_webhook_seconds: int = Field(default=600, ge=1, le=86_400)
     mail_from: str = "Aurum <no-reply@aurum.example>"
     public_url: str = "http://127.0.0.1:8000"
 
@@ -46,6 +50,13 @@ class EdgeSettings(BaseModel):
     sanctions_sources: tuple[ListSource, ...] = FICTIONAL_SOURCES
     sanctions_dir: Path = Path(".local/lists")
     sanctions_stale_seconds: int = Field(default=36 * 3600, ge=60)
+
+    @field_validator("sendgrid_webhook_key")
+    @classmethod
+    def _verifies(cls, given: str | None) -> str | None:
+        if given is not None:
+            verification_key(given)
+        return given
 
     @model_validator(mode="after")
     def _a_named_provider_has_what_it_needs(self) -> Self:

@@ -115,6 +115,8 @@ def _bank(bank: BankSettings) -> Iterator[str]:
 def _edges(edges: EdgeSettings, accepted: frozenset[Risk]) -> Iterator[str]:
     if edges.email_provider is EmailKind.FOLDER:
         yield "AURUM_EMAIL_PROVIDER is folder: letters would reach nobody; set sendgrid and AURUM_SENDGRID_API_KEY"
+    elif edges.sendgrid_webhook_key is None:
+        yield "AURUM_SENDGRID_WEBHOOK_KEY is needed in production, or nobody would hear of letters that never arrive"
     if edges.store_provider is StoreKind.FOLDER and Risk.FOLDER_STORE not in accepted:
         yield (
             "AURUM_STORE_PROVIDER is folder; set s3 and AURUM_S3_BUCKET, or add folder_store to AURUM_ACCEPTED_RISKS"

@@ -32,6 +32,8 @@ class Letter(SQLModel, table=True):
     created_at: datetime = Field(sa_type=_MOMENT)
     sent_at: datetime | None = Field(sa_type=_MOMENT)
     read_at: datetime | None = Field(sa_type=_MOMENT)
+    waits_until: datetime | None = Field(sa_type=_MOMENT)
+    delivered_at: datetime | None = Field(sa_type=_MOMENT)
 
 
 def letters(*, statuses: tuple[str, ...] = (), user_id: UUID | None = None) -> Select[Letter]:

@@ -4,6 +4,7 @@ import ast
 import asyncio
 import threading
 from collections.abc import Iterator
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -166,6 +167,61 @@ async def test_a_folder_tells_keys_apart_and_is_simply_asked_again(
     assert [file.suffix for file in await asyncio.to_thread(lambda: list(tmp_path.iterdir()))] == [".eml"]
     row = await _row(owner_engine)
     assert (row["status"], row["doubts"]) == ("sent", 0)
+
+
+@pytest.mark.parametrize(
+    ("event", "reason", "ends"),
+    [
+        ("wire.completed", "bounce", "failed"),
+        ("wire.completed", "spam_report", "failed"),
+        ("price_alert", "bounce", "undeliverable"),
+        ("price_alert", "unsubscribe", "unwanted"),
+        ("wire.completed", "unsubscribe", "sent"),
+        # Whoever asks for it may well read the address again, and proves that by using it.
+        ("password_reset", "bounce", "sent"),
+    ],
+)
+async def test_an_address_that_takes_no_mail_gets_none(
+    owner_engine: AsyncEngine,
+    worker_engine: AsyncEngine,
+    keyring: Keyring,
+    door: Answers,
+    event: str,
+    reason: str,
+    ends: str,
+) -> None:
+    start = await _told(owner_engine, keyring, event)
+    async with transaction(owner_engine) as session:
+        await session.execute(
+            text("INSERT INTO mail_suppressions (address, reason) SELECT lower(email), :reason FROM users"),
+            {"reason": reason},
+        )
+    steps = _steps(worker_engine, _mailer(door), keyring)
+    for _ in range(2):
+        with pytest.raises(MailRefused, match="gets no mail") if ends == "failed" else nullcontext():
+            await steps.send(start)
+    assert len(door.asked) == (ends == "sent")
+    assert (await _row(owner_engine))["status"] == ends
+
+
+async def test_a_bounce_that_is_told_before_the_answer_counts(
+    owner_engine: AsyncEngine, worker_engine: AsyncEngine, keyring: Keyring, door: Answers
+) -> None:
+    start = await _told(owner_engine, keyring, "wire.completed")
+    door.silence = threading.Event()
+    mailer = SendGridEmail(KEY, sender="Aurum <no-reply@aurum.example>", url=door.url, patience=20)
+    sending = asyncio.create_task(_steps(worker_engine, mailer, keyring).send(start))
+    while not door.asked:  # noqa: ASYNC110 # another thread says so
+        await asyncio.sleep(0.01)
+    async with transaction(owner_engine) as session:
+        await session.execute(
+            text("SELECT take_mail_event('e', :id, 'bounce', 'a@people.example', '550', now(), 'bounce', true)"),
+            {"id": start.notification_id},
+        )
+    door.silence.set()
+    await sending
+    row = await _row(owner_engine)
+    assert (row["status"], row["reason"], row["sent_at"]) == ("failed", "550", None)
 
 
 async def test_a_step_of_before_quiet_hours_is_sent_at_once(

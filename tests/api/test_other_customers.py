@@ -29,6 +29,7 @@ OWNED = {
     "standing_order_id": "SELECT id FROM standing_orders LIMIT 1",
     "session_id": "SELECT id FROM sessions WHERE user_id = (SELECT user_id FROM wire_transfers) LIMIT 1",
     "letter_id": "SELECT id FROM notifications LIMIT 1",
+    "suppression_id": "SELECT id FROM mail_suppressions LIMIT 1",
     "notification_id": "SELECT id FROM notifications LIMIT 1",
     "statement_id": "SELECT id FROM statements LIMIT 1",
     "schedule_id": "SELECT 'ledger-proof'",

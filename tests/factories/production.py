@@ -9,6 +9,7 @@ from pydantic import SecretStr
 from infra.choices import EmailKind, Environment, QuotesKind, ScannerKind, StoreKind
 from infra.settings import Settings
 from models.screening.sources import Format, ListSource
+from tests.factories.mail_events import webhook_key
 from tests.factories.sealed import fresh_key
 
 _SEALED = "sslmode=verify-full&sslrootcert=/etc/aurum/database-ca.pem"
@@ -40,6 +41,7 @@ def production(**changed: Any) -> Settings:
         "nostro_accounts": {"EUR": "NL02MOCK0000009001"},
         "email_provider": EmailKind.SENDGRID,
         "sendgrid_api_key": SecretStr("a key"),
+        "sendgrid_webhook_key": webhook_key(),
         "mail_from": "The Bank <no-reply@bank.test>",
         "public_url": "https://api.bank.test",
         "store_provider": StoreKind.S3,

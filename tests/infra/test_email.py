@@ -144,6 +144,16 @@ async def test_sendgrid_is_asked_exactly_this(door: Answers) -> None:
     }
 
 
+async def test_where_we_hear_of_bounces_our_own_list_counts_and_not_sendgrids(door: Answers) -> None:
+    await _sender(door, own_list=True).send(_email())
+    (asked,) = door.asked
+    assert asked.body["mail_settings"] == {
+        "bypass_unsubscribe_management": {"enable": True},
+        "bypass_bounce_management": {"enable": True},
+        "bypass_spam_management": {"enable": True},
+    }
+
+
 @pytest.mark.parametrize("status", [200, 301, 302, 401, 402, 403, 404, 405, 408, 429, 500, 502, 503, 504])
 async def test_an_answer_that_says_nothing_of_the_message_is_worth_another_try(door: Answers, status: int) -> None:
     door.plan = [(status, {"errors": [{"message": "no", "field": None}]})]

@@ -48,6 +48,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"correspondent_bic": "MOCKNL2A"}, "AURUM_CORRESPONDENT_BIC still names"),
     ({"nostro_accounts": {}}, "AURUM_NOSTRO_ACCOUNTS names none"),
     ({"email_provider": "folder"}, "AURUM_EMAIL_PROVIDER is folder"),
+    ({"sendgrid_webhook_key": None}, "AURUM_SENDGRID_WEBHOOK_KEY is needed"),
     ({"store_provider": "folder"}, "AURUM_STORE_PROVIDER is folder"),
     ({"scanner": "none"}, "AURUM_SCANNER is needed"),
     ({"quotes_provider": "simulated"}, "AURUM_QUOTES_PROVIDER is simulated"),

@@ -4,7 +4,8 @@
     uvicorn tests.journeys.saboteur:create_app --factory         the API
 
 What stops leaves a file `held/<its id>` in the folder `SABOTAGE_FOLDER`, and goes on when there is a file
-`freed/<its id>`, which it says by a file `gone/<its id>`. In between the test kills something. Everything that runs
+`freed/<its id>`, which it says by a file `gone/<its id>`. In between the test kills something. Any other process stops
+where a file `wanted/<its id>` says, with `~` for a slash of the id in all these names. Everything that runs
 is the product's own code: the stops are in interceptors of Temporal's client and worker, and around the folders of the
 bank and of the mail.
 """
@@ -82,10 +83,16 @@ class Stops:
         """The orders that a `thing` is about: a process, by its id, or a file, as `order/<name>` or `answer/<name>`."""
         kind, _, key = thing.partition("/")
         if kind not in _OF:
-            return ()
+            return self._wished(thing)
         async with transaction(self._engine) as session:
             rows = (await session.execute(text(_OF[kind]), {"key": key})).all()
         return tuple(Sighting(str(row.id), row.reference, row.status) for row in rows)
+
+    def _wished(self, process: str) -> Sequence[Sighting]:
+        """A process that has no reference of its own: where it stops, a test has said (`Scene.want`)."""
+        name = process.replace("/", "~")
+        wish = self._folder / "wanted" / name
+        return (Sighting(name, wish.read_text(), ""),) if wish.exists() else ()
 
     async def at(self, side: str, act: str, orders: Sequence[Sighting]) -> None:
         """Lets those of `orders` stop that want to stop on this `side` of `act`."""

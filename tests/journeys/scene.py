@@ -37,7 +37,7 @@ class Scene:
     def __init__(self, root: Path) -> None:
         self._stack = Stack(root / "data")
         self._sabotage = root / "sabotage"
-        for folder in ("held", "freed", "gone"):
+        for folder in ("held", "freed", "gone", "wanted"):
             (self._sabotage / folder).mkdir(parents=True)
         self._running: dict[Part, RunningPart] = {}
         self._connection: psycopg.Connection[dict[str, Any]] | None = None
@@ -130,6 +130,11 @@ class Scene:
         return self._stack.site.temporal_address
 
     @property
+    def owner_url(self) -> str:
+        """The database, as its owner."""
+        return self._stack.site.owner_url
+
+    @property
     def bank_folder(self) -> Path:
         """Everything that lies between us and the other bank."""
         return self._stack.folder.bank_outbox.parent
@@ -162,6 +167,12 @@ class Scene:
         """What the other bank says on its control plane."""
         with httpx.Client(base_url=self._stack.site.bank_url, trust_env=False, timeout=10) as http:
             return http.get(path, params=parameters).raise_for_status().json()
+
+    def want(self, process: str, point: str) -> str:
+        """Lets a process stop at `point`, and gives the name by which it is held and freed."""
+        name = process.replace("/", "~")
+        (self._sabotage / "wanted" / name).write_text(point)
+        return name
 
     def held(self, names: Iterable[str]) -> bool:
         """Whether everything of these names has stopped, now or before."""

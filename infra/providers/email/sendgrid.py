@@ -23,6 +23,8 @@ from python_http_client.client import Client
 from python_http_client.exceptions import HTTPError
 from sendgrid import SendGridAPIClient
 from sendgrid.helpers.mail import (
+    BypassBounceManagement,
+    BypassSpamManagement,
     BypassUnsubscribeManagement,
     Category,
     ClickTracking,
@@ -76,8 +78,15 @@ class SendGridEmail:
 
     repeatable: Final = False
 
-    def __init__(self, key: str, *, sender: str, url: str, patience: float = PATIENCE_SECONDS) -> None:
-        """`sender` as in a From line; `patience` in seconds, for the connection and for each wait of it."""
+    def __init__(
+        self, key: str, *, sender: str, url: str, own_list: bool = False, patience: float = PATIENCE_SECONDS
+    ) -> None:
+        """`sender` as in a From line; `patience` in seconds, for the connection and for each wait of it.
+
+        `own_list`: we hear of bounces and spam reports ourselves and write to such addresses no more
+        (`models.tables.mail_events`), so SendGrid's own lists, which know of no lifting, are passed.
+        """
+        self._own_list = own_list
         # At DEBUG it logs its headers, the key among them, and the message.
         logging.getLogger("python_http_client").setLevel(logging.INFO)
         self._name, self._address = parseaddr(sender)
@@ -107,7 +116,11 @@ class SendGridEmail:
             subscription_tracking=SubscriptionTracking(enable=False),
         )
         # Nobody unsubscribes from what the bank has to tell.
-        mail.mail_settings = MailSettings(bypass_unsubscribe_management=BypassUnsubscribeManagement(enable=True))
+        settings = MailSettings(bypass_unsubscribe_management=BypassUnsubscribeManagement(enable=True))
+        if self._own_list:
+            settings.bypass_bounce_management = BypassBounceManagement(enable=True)
+            settings.bypass_spam_management = BypassSpamManagement(enable=True)
+        mail.mail_settings = settings
         message: dict[str, Any] = mail.get()
         return message
 
