@@ -80,6 +80,9 @@ securityContext:
 - {name: memory, mountPath: /tmp, subPath: tmp}
 - {name: memory, mountPath: /run/aurum, subPath: run}
 - {name: signing-key, mountPath: /run/secrets/aurum, readOnly: true}
+{{- if .Values.certificatesSecret }}
+- {name: certificates, mountPath: /run/secrets/certificates, readOnly: true}
+{{- end }}
 {{- end }}
 
 {{- define "aurum.volumes" -}}
@@ -90,4 +93,8 @@ securityContext:
     secretName: {{ .Values.existingSecret }}
     defaultMode: 0440
     items: [{key: signing_key.pem, path: signing_key.pem}]
+{{- with .Values.certificatesSecret }}
+- name: certificates
+  secret: {secretName: {{ . }}, defaultMode: 0440}
+{{- end }}
 {{- end }}
