@@ -90,7 +90,12 @@ async def run(
     parts = assemble(config, engine)
     client = await temporal.connect_patiently(config)
     worker = temporal_worker(client, config, parts, interceptors)
-    dispatcher = Dispatcher(engine, partial(temporal.connect, config), task_queue=config.task_queue)
+    dispatcher = Dispatcher(
+        engine,
+        partial(temporal.connect, config),
+        task_queue=config.task_queue,
+        public_url=config.public_url,
+    )
     loops = [
         asyncio.create_task(relay(dispatcher, seconds=config.relay_seconds)),
         asyncio.create_task(_keep_schedules(client, config.task_queue)),

@@ -64,7 +64,7 @@ class SanctionsSteps:
             if fetched.temporary:
                 await asyncio.to_thread(fetched.path.unlink, missing_ok=True)
         log.info("sanctions.refreshed", list=done.list, version=done.version, malformed=done.malformed)
-        # What could not be read is with the version; a history is plain to read for every operator.
+        # What could not be read is with the version; a history is open to every operator.
         return done.model_copy(update={"problems": ()})
 
     @activity.defn(name="sanctions.note_failure")

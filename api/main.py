@@ -12,6 +12,7 @@ from api import (
     admin,
     alerts,
     auth,
+    codec,
     console,
     devices,
     documentation,
@@ -37,7 +38,7 @@ from api.external import ExternalDoor
 from api.limits import RateLimits
 from api.observation import Observation
 from api.parts import Parts, provide
-from api.protection import Protection, cors
+from api.protection import CrossOrigin, Protection
 from api.quotes import Quotes
 from api.routing import PREFIX
 from api.temporal import TemporalLink
@@ -74,6 +75,7 @@ ROUTERS: Final = (
     notifications.router,
     webhooks.router,
     admin.router,
+    codec.router,
     # Under several addresses: what comes this far is compared with each of their routes.
     users.router,
     passwords.router,
@@ -112,8 +114,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 def _surround(app: FastAPI, settings: Settings) -> None:
     # The last one is the outermost.
     app.add_middleware(RateLimits)
-    if settings.cors_origins:
-        app.add_middleware(cors, origins=settings.cors_origins)
+    app.add_middleware(
+        CrossOrigin, origins=settings.cors_origins, codec=codec.PREFIX, ui_origin=codec.ui_origin(settings)
+    )
     app.add_middleware(Observation, protection=Protection(settings.public_url), proxies=settings.trusted_proxies)
     app.add_middleware(EvenAnswers, seconds=settings.even_answer_seconds)
 
@@ -124,7 +127,7 @@ def _lifespan(settings: Settings, tokens: Tokens) -> Callable[[FastAPI], Abstrac
         url = settings.database_api_url.get_secret_value()
         engine = connect(url, pool_size=settings.database_pool_size, name="aurum-api")
         temporal = TemporalLink(settings)
-        dispatcher = Dispatcher(engine, temporal.client, task_queue=settings.task_queue)
+        dispatcher = Dispatcher(engine, temporal.client, task_queue=settings.task_queue, public_url=settings.public_url)
         passwords = Passwords()
         limiter = Limiter(settings.limits, settings.redis_url.get_secret_value() if settings.redis_url else None)
         provider = external_tokens(settings)

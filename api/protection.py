@@ -5,7 +5,7 @@ from typing import Final
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.cors import CORSMiddleware
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 # A page that shows more says so itself, as `api.documentation` does.
 _STRICT: Final = {
@@ -37,6 +37,30 @@ class Protection:
         """Adds what is missing."""
         said = {name for name, _ in headers.raw}
         headers.raw.extend(header for header in self._headers if header[0] not in said)
+
+
+class CrossOrigin:
+    """What pages of other origins may call: those that the settings name the API, without cookies, and the Temporal
+    UI's, with the console's cookie, the codec alone."""
+
+    def __init__(self, app: ASGIApp, origins: Sequence[str], codec: str, ui_origin: str) -> None:
+        """`codec`: under which path the codec is; `ui_origin`: whose pages may call it."""
+        self._api = cors(app, origins) if origins else app
+        self._codec_path = f"{codec}/"
+        self._codec = CORSMiddleware(
+            app,
+            allow_origins=[ui_origin],
+            allow_methods=["POST"],
+            # `Authorization-Extras`: what the UI sends beside a token.
+            allow_headers=["Authorization", "Authorization-Extras", "Content-Type", "X-Namespace"],
+            allow_credentials=True,
+            max_age=_PREFLIGHT_SECONDS,
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one request."""
+        of_codec = scope["type"] == "http" and scope["path"].startswith(self._codec_path)
+        await (self._codec if of_codec else self._api)(scope, receive, send)
 
 
 def cors(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:

@@ -87,20 +87,20 @@ class Keyring:
         """Takes 32 bytes for each id. Raises `BadFieldKey`."""
         for key_id, key in keys.items():
             if not _KEY_ID.fullmatch(key_id):
-                msg = "the id of a field key is 1 to 32 of a-z, 0-9, '.', '_', '-'"
+                msg = "the id of a key is 1 to 32 of a-z, 0-9, '.', '_', '-'"
                 raise BadFieldKey(msg)
             if len(key) != KEY_BYTES:
-                msg = f"field key {key_id} has {len(key)} bytes and not {KEY_BYTES}"
+                msg = f"the key {key_id} has {len(key)} bytes and not {KEY_BYTES}"
                 raise BadFieldKey(msg)
         if current not in keys:
-            msg = f"there is no field key with the current id {current!r}"
+            msg = f"there is no key with the current id {current!r}"
             raise BadFieldKey(msg)
         self._ciphers = {key_id: AESGCM(key) for key_id, key in keys.items()}
         self.current: Final = current
 
     @classmethod
     def of(cls, keys: Mapping[str, SecretStr], current: str) -> Self:
-        """The keyring of the settings `field_keys` and `field_key_id`. Raises `BadFieldKey`."""
+        """The keyring of two settings: keys in base64 by id, and the current id. Raises `BadFieldKey`."""
         return cls({key_id: decoded(key_id, key) for key_id, key in keys.items()}, current)
 
     @property
@@ -149,7 +149,7 @@ def decoded(key_id: str, key: SecretStr) -> bytes:
     try:
         return base64.b64decode(key.get_secret_value(), validate=True)
     except (binascii.Error, ValueError):
-        msg = f"field key {key_id} is not base64"
+        msg = f"the key {key_id} is not base64"
         raise BadFieldKey(msg) from None
 
 

@@ -24,6 +24,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 
 from infra.database import transaction
+from models.case_pages import case_page
 from models.search_attributes import CASE_TYPE
 
 log = structlog.get_logger(__name__)
@@ -53,8 +54,17 @@ class Dispatcher:
     starts and serves. Several dispatchers may run at once, in any number of processes: rows are claimed.
     """
 
-    def __init__(self, engine: AsyncEngine, connect: Callable[[], Awaitable[Client]], *, task_queue: str) -> None:
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        connect: Callable[[], Awaitable[Client]],
+        *,
+        task_queue: str,
+        public_url: str = "",
+    ) -> None:
+        """`public_url`: where the console is, for the link from a process to its case."""
         self._engine = engine
+        self._public_url = public_url
         self._connect = connect
         self._task_queue = task_queue
         self._client: Client | None = None
@@ -129,10 +139,15 @@ class Dispatcher:
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             start_signal="wake",
             static_summary=row.summary or None,
+            static_details=self._details(row),
             search_attributes=TypedSearchAttributes(
                 [SearchAttributePair(SearchAttributeKey.for_keyword(CASE_TYPE), row.workflow)]
             ),
         )
+
+    def _details(self, row: Any) -> str | None:
+        path = case_page(row.workflow, row.argument)
+        return f"[The case in the console]({self._public_url}{path})" if path else None
 
 
 async def relay(dispatcher: Dispatcher, *, seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""The Temporal client and worker as this bank uses them: pydantic payloads, a sandbox with our modules, our errors.
+"""The Temporal client and worker as this bank uses them: sealed payloads, a sandbox with our modules, our errors.
 
 Search attributes are declared in `models.search_attributes`.
 """
@@ -14,7 +14,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from temporalio.service import RPCError
 from temporalio.worker import (
@@ -22,8 +22,10 @@ from temporalio.worker import (
     ExecuteActivityInput,
     Interceptor,
     Worker,
+    WorkerDeploymentConfig,
 )
 
+from infra.payloads import data_converter
 from infra.sandbox import sandbox
 from infra.settings import Settings
 from infra.temporal_tls import tls_of
@@ -38,7 +40,7 @@ async def connect(settings: Settings) -> Client:
         namespace=settings.temporal_namespace,
         tls=tls_of(settings),
         api_key=settings.temporal_api_key.get_secret_value() if settings.temporal_api_key else None,
-        data_converter=pydantic_data_converter,
+        data_converter=data_converter(settings),
     )
 
 
@@ -116,10 +118,23 @@ def build_worker(
         activities=activities,
         workflow_runner=sandbox(),
         interceptors=[*interceptors, RefusalsAreFailures()],
+        deployment_config=deployment_of(settings),
         graceful_shutdown_timeout=timedelta(seconds=settings.worker_drain_seconds),
         max_concurrent_workflow_tasks=100,
         max_concurrent_local_activities=64,
         max_concurrent_activities=32,
+    )
+
+
+def deployment_of(settings: Settings) -> WorkerDeploymentConfig | None:
+    """Which build of which deployment a worker is (decision 0042); None for one that takes every process."""
+    if settings.worker_build_id is None:
+        return None
+    return WorkerDeploymentConfig(
+        version=WorkerDeploymentVersion(settings.worker_deployment, settings.worker_build_id),
+        use_worker_versioning=True,
+        # What lives for days and weeks says otherwise where it is defined.
+        default_versioning_behavior=VersioningBehavior.PINNED,
     )
 
 

@@ -1,6 +1,8 @@
 """The search attributes of every process, in one place: the workflows set them, the stack registers them.
 
-They are stored as plain text by the Temporal server, so none of them carries personal data (design §4).
+The Temporal server sorts and filters by them, so they are the one thing of a process beside ids and times that is not
+sealed (`infra.payloads`), and none of them carries personal data (design §4): kinds, statuses, amounts and deadlines;
+customers and officers by the ids of their rows, which tell nothing without our database.
 """
 
 from typing import Final

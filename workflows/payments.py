@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from temporalio import workflow
-from temporalio.common import SearchAttributeKey
+from temporalio.common import SearchAttributeKey, VersioningBehavior
 
 from activities.payments import FundingSteps, ReleaseSteps, SettlementSteps, StandingOrderSteps
 from models.payments import (
@@ -31,7 +31,7 @@ _DATES_A_RUN: Final = 100
 _Step = Callable[[Any, PaymentStep], Any]
 
 
-@workflow.defn(name="payment")
+@workflow.defn(name="payment", versioning_behavior=VersioningBehavior.AUTO_UPGRADE)
 class PaymentWorkflow(OrderToTheBank[PaymentState]):
     """One payment. Its rows say where it stands; this says what happens next, and when.
 
@@ -105,7 +105,7 @@ class PaymentLateAnswerWorkflow:
         return state
 
 
-@workflow.defn(name="standing-order")
+@workflow.defn(name="standing-order", versioning_behavior=VersioningBehavior.AUTO_UPGRADE)
 class StandingOrderWorkflow(Waiting):
     """One standing order. On the day of each payment it makes the next one, which has a process of its own.
 

@@ -3,7 +3,7 @@
 from typing import Final
 
 from temporalio import workflow
-from temporalio.common import SearchAttributeKey
+from temporalio.common import SearchAttributeKey, VersioningBehavior
 
 from activities.wires import RecallSteps
 from models.search_attributes import AMOUNT_MINOR, CASE_STATUS, CUSTOMER_REF, SLA_DUE_AT
@@ -17,7 +17,7 @@ _AMOUNT: Final = SearchAttributeKey.for_int(AMOUNT_MINOR)
 _DUE: Final = SearchAttributeKey.for_datetime(SLA_DUE_AT)
 
 
-@workflow.defn(name="wire-recall")
+@workflow.defn(name="wire-recall", versioning_behavior=VersioningBehavior.AUTO_UPGRADE)
 class WireRecallWorkflow(Waiting):
     """One recall. The bank's answers and the wire's own process change rows and wake it; it looks at them, writes the
     request once, and reminds operations while nobody answers. It ends with an answer, never by its clock."""

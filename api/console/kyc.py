@@ -5,6 +5,7 @@ from typing import Any, Final
 from fastapi import Request, Response
 
 from api.console.pages import HOME, back, form, page, pages
+from api.console.processes import process_url
 from api.console.visits import Refused, Visit
 from api.parts import parts_of
 from models.kyc.states import KycStatus, Rejection
@@ -57,16 +58,13 @@ async def case(case_id: str, request: Request) -> Response:
     visit: Visit = request.state.visit
     review = await visit.get(f"/kyc/cases/{case_id}")
     settings = parts_of(request.scope).settings
-    workflow = review["workflow_id"].replace("/", "%2F")
     return page(
         request,
         "kyc_case.html",
         case=review,
         decidable=review["status"] == KycStatus.IN_REVIEW,
         reasons=[reason.value for reason in Rejection],
-        process=f"{settings.temporal_ui_url}/namespaces/{settings.temporal_namespace}/workflows/{workflow}"
-        if settings.temporal_ui_url
-        else None,
+        process=process_url(settings, review["workflow_id"]) if settings.temporal_ui_url else None,
     )
 
 

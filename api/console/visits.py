@@ -106,10 +106,15 @@ class Visit:
         headers = {} if body is None else {"Content-Type": "application/json"}
         return _understood(await self.send(method, path, content=content, headers=headers))
 
-    async def send(self, method: str, path: str, **request: Any) -> httpx.Response:
-        """The API's answer, whatever it is, with the tokens of this visit."""
+    async def fresh(self) -> Badge | None:
+        """The badge with tokens that are good for a while; None where nobody is signed in. Raises `Refused`."""
         if self.badge is not None and self.badge.expires - time.time() < _MARGIN_SECONDS:
             await self._renew(self.badge)
+        return self.badge
+
+    async def send(self, method: str, path: str, **request: Any) -> httpx.Response:
+        """The API's answer, whatever it is, with the tokens of this visit."""
+        await self.fresh()
         if self.badge is not None:
             bearer = {"Authorization": f"Bearer {self.badge.access}"}
             request["headers"] = {**request.get("headers", {}), **bearer}
@@ -156,7 +161,7 @@ class Visit:
             email=claims.email,
             permissions=claims.permissions,
             begun=before.begun if before else now,
-            seen=now,
+            seen=before.seen if before else now,
         )
         self._changed = True
 
@@ -165,17 +170,19 @@ class Visit:
         self.badge = None
         self._changed = True
 
-    def stamp(self, answer: Response) -> None:
-        """Gives the cookie along, where it has changed."""
+    def stamp(self, answer: Response, *, present: bool = True) -> None:
+        """Gives the cookie along, where it has changed. `present`: whether somebody is there, whose absence ends the
+        visit."""
         secure = self._settings.public_url.startswith("https://")
         if self.badge is None:
             if COOKIE in self._request.cookies:
                 answer.delete_cookie(COOKIE, path="/", secure=secure, httponly=True, samesite="lax")
             return
         now = int(time.time())
-        if not self._changed and now - self.badge.seen < _SEEN_SECONDS:
+        seen = now if present else self.badge.seen
+        if not self._changed and seen - self.badge.seen < _SEEN_SECONDS:
             return
-        sealed = self._keyring.seal(self.badge.model_copy(update={"seen": now}).model_dump_json().encode(), _PLACE)
+        sealed = self._keyring.seal(self.badge.model_copy(update={"seen": seen}).model_dump_json().encode(), _PLACE)
         value = urlsafe_b64encode(sealed).decode()
         answer.set_cookie(COOKIE, value, path="/", secure=secure, httponly=True, samesite="lax")
 

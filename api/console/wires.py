@@ -5,6 +5,7 @@ from typing import Any, Final
 from fastapi import Request, Response
 
 from api.console.pages import HOME, back, form, page, pages
+from api.console.processes import process_url
 from api.console.visits import Refused, Visit
 from api.parts import parts_of
 from models.wires import ENDED, UNDECIDED, WireStatus
@@ -80,9 +81,7 @@ async def case(wire_id: str, request: Request) -> Response:
         recallable=wire["status"] in _LEFT,
         recall_reasons=[reason.value for reason in RecallReason],
         evidence=visit.may("admin:reports", "admin:compliance", "admin:system"),
-        process=f"{settings.temporal_ui_url}/namespaces/{settings.temporal_namespace}/workflows/wire%2F{wire_id}"
-        if settings.temporal_ui_url
-        else None,
+        process=process_url(settings, f"wire/{wire_id}") if settings.temporal_ui_url else None,
     )
 
 

@@ -20,12 +20,14 @@ from infra.admin import (
     evidence,
     ledger,
     market_days,
+    payloads,
     people,
     processes,
     quarantine,
     sanctions,
     schedules,
     transactions,
+    versions,
 )
 from infra.audit_anchors import AnchorFile, AnchorsDamaged, keep_head
 from infra.crypto import Keyring
@@ -158,6 +160,8 @@ processes.install(app, _as_owner)
 people.install(app, _as_owner)
 schedules.install(app, _as_owner)
 quarantine.install(app, _as_owner)
+payloads.install(app)
+versions.install(app)
 
 
 def _told(found: Verification) -> str:

@@ -56,7 +56,7 @@ def read_json(path: Path) -> Any:
 @dataclass(frozen=True)
 class Secrets:
     """What the stack generates once: database passwords by role, what tokens are signed with, and the keys of personal
-    data (as JSON, id to base64) with the id of the current one."""
+    data and of payloads (as JSON, id to base64), each with the id of the current one."""
 
     owner_password: str
     api_password: str
@@ -65,6 +65,8 @@ class Secrets:
     signing_key_file: Path
     field_keys: str
     field_key_id: str
+    payload_keys: str
+    payload_key_id: str
     fingerprint_key: str
 
 
@@ -129,7 +131,7 @@ class DataFolder:
         if not signing_key.exists():
             pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
             write_atomically(signing_key, pem.decode("ascii"))
-        field_keys = self._field_keys()
+        field_keys, payload_keys = self._keys("field_keys"), self._keys("payload_keys")
         return Secrets(
             owner_password=self._secret("owner_password"),
             api_password=self._secret("api_password"),
@@ -138,11 +140,13 @@ class DataFolder:
             signing_key_file=signing_key,
             field_keys=json.dumps(field_keys["keys"]),
             field_key_id=field_keys["current"],
+            payload_keys=json.dumps(payload_keys["keys"]),
+            payload_key_id=payload_keys["current"],
             fingerprint_key=self._secret("fingerprint_key"),
         )
 
-    def _field_keys(self) -> dict[str, Any]:
-        path = self.root / "secrets" / "field_keys.json"
+    def _keys(self, name: str) -> dict[str, Any]:
+        path = self.root / "secrets" / f"{name}.json"
         if not path.exists():
             key = base64.b64encode(secrets.token_bytes(32)).decode("ascii")
             write_atomically(path, json.dumps({"current": "1", "keys": {"1": key}}, indent=1))

@@ -101,6 +101,8 @@ class Site:
             "AURUM_TOKEN_SECRET": self.secrets.token_secret,
             "AURUM_FIELD_KEYS": self.secrets.field_keys,
             "AURUM_FIELD_KEY_ID": self.secrets.field_key_id,
+            "AURUM_PAYLOAD_KEYS": self.secrets.payload_keys,
+            "AURUM_PAYLOAD_KEY_ID": self.secrets.payload_key_id,
             "AURUM_FINGERPRINT_KEY": self.secrets.fingerprint_key,
         }
         addresses = {

@@ -32,7 +32,8 @@ class Temporal(Program):
             *("--ui-port", str(ports["temporal_ui"]), "--http-port", str(ports["temporal_http"])),
             *("--metrics-port", str(ports["temporal_metrics"]), "--db-filename", str(home / "temporal.db")),
             *("--sqlite-pragma", "journal_mode=WAL", "--sqlite-pragma", "synchronous=NORMAL"),
-            *("--namespace", NAMESPACE, "--ui-disable-news-fetch", *attributes),
+            *("--ui-codec-endpoint", f"{self.site.api_url}/codec", "--ui-disable-news-fetch"),
+            *("--namespace", NAMESPACE, *attributes),
         )
         return Launch(command, cwd=home, environment=_environment())
 

@@ -33,6 +33,11 @@ class CoreSettings(BaseModel):
     temporal_api_key: SecretStr | None = None
     temporal_ui_url: str = "http://127.0.0.1:8233"
     task_queue: str = "aurum"
+    # Which build of the code a worker runs, such as its commit: processes stay with it or move on, as each says
+    # (decision 0042). Without one a worker takes every process, as the embedded stack's does.
+    worker_build_id: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
+    # What the builds are builds of; Temporal takes no dot in it.
+    worker_deployment: str = Field(default="aurum", pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")
     worker_drain_seconds: float = Field(default=10, gt=0)
     # Touched once the worker polls; the embedded stack waits for it.
     worker_ready_file: Path | None = None

@@ -1,4 +1,4 @@
-"""Who comes in, what personal data is sealed with, and how much anybody may ask."""
+"""Who comes in, what personal data and payloads are sealed with, and how much anybody may ask."""
 
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
@@ -6,13 +6,15 @@ from typing import Annotated, Final, Self
 
 from pydantic import BaseModel, Field, SecretStr, StringConstraints, model_validator
 
-from infra.crypto import Keyring
+from infra.crypto import BadFieldKey, Keyring
 from infra.limits import Limits
 
 DEVELOPMENT_SECRET: Final = "development-only-secret-do-not-use-in-production"
 DEVELOPMENT_FINGERPRINT_KEY: Final = "development-only-fingerprint-key"
 # Base64 of "development-only-not-a-real-key!".
 DEVELOPMENT_FIELD_KEY: Final = "ZGV2ZWxvcG1lbnQtb25seS1ub3QtYS1yZWFsLWtleSE="
+# Base64 of "development-only-open-to-anybody".
+DEVELOPMENT_PAYLOAD_KEY: Final = "ZGV2ZWxvcG1lbnQtb25seS1vcGVuLXRvLWFueWJvZHk="
 # As a browser tells it: no path, and no wildcard.
 Origin = Annotated[str, StringConstraints(pattern=r"^https?://[a-z0-9.-]+(:[0-9]{1,5})?$")]
 
@@ -36,6 +38,12 @@ class DoorSettings(BaseModel):
     # What saved recipients are found again by (models.beneficiaries). With another one none is found, and all count as
     # new; what is sealed is not touched by it.
     fingerprint_key: SecretStr = SecretStr(DEVELOPMENT_FINGERPRINT_KEY)
+    # What Temporal keeps (infra.payloads): keys as above, and of their own, since Temporal's keys are replaced without
+    # touching the database. Older keys stay until `python -m infra.admin payload-keys` has said that no history needs
+    # them. Not sealed at all: for a developer who reads histories, never in production.
+    payload_encryption: bool = True
+    payload_keys: dict[str, SecretStr] = Field(default={"development": SecretStr(DEVELOPMENT_PAYLOAD_KEY)})
+    payload_key_id: str = "development"
     # Where heads of the audit log's chain are kept (infra.audit_anchors): out of reach of the database's owner. Without
     # it nobody can tell that the end of the log was cut off.
     audit_anchor_file: Path | None = None
@@ -58,8 +66,16 @@ class DoorSettings(BaseModel):
     clerk_authorized_parties: tuple[Origin, ...] = ()
 
     @model_validator(mode="after")
-    def _field_keys_fit(self) -> Self:
-        Keyring.of(self.field_keys, self.field_key_id)
+    def _keys_fit(self) -> Self:
+        for variable, keys, current in (
+            ("AURUM_FIELD_KEYS", self.field_keys, self.field_key_id),
+            ("AURUM_PAYLOAD_KEYS", self.payload_keys, self.payload_key_id),
+        ):
+            try:
+                Keyring.of(keys, current)
+            except BadFieldKey as error:
+                msg = f"{variable}: {error}"
+                raise ValueError(msg) from None
         return self
 
     @model_validator(mode="after")

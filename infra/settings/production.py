@@ -35,9 +35,12 @@ def refusals(core: CoreSettings, door: DoorSettings, bank: BankSettings, edges: 
 
 
 def _secrets(door: DoorSettings) -> Iterator[str]:
-    for key_id, key in door.field_keys.items():
-        if weak := weakness(decoded(key_id, key)):
-            yield f"AURUM_FIELD_KEYS: the key {key_id} {weak}; make one with `openssl rand -base64 32`"
+    for variable, keys in (("AURUM_FIELD_KEYS", door.field_keys), ("AURUM_PAYLOAD_KEYS", door.payload_keys)):
+        for key_id, key in keys.items():
+            if weak := weakness(decoded(key_id, key)):
+                yield f"{variable}: the key {key_id} {weak}; make one with `openssl rand -base64 32`"
+    if not door.payload_encryption:
+        yield "AURUM_PAYLOAD_ENCRYPTION is false: what Temporal keeps would be open to whoever reads it; set true"
     given = {
         "AURUM_TOKEN_SECRET": door.token_secret.get_secret_value(),
         "AURUM_FINGERPRINT_KEY": door.fingerprint_key.get_secret_value(),

@@ -1,5 +1,5 @@
-"""What crosses Temporal, and what operations read there. Histories and the Temporal UI are plain to read, so none of it
-carries personal data.
+"""What crosses Temporal, and what operations read there. It is sealed on the way (`infra.payloads`); whoever is of
+operations opens it in the Temporal UI, so none of it carries personal data.
 """
 
 from datetime import date, datetime

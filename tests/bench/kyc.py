@@ -18,7 +18,6 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio import workflow
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Worker
 
 from activities.kyc import KycDesk, LifeSteps
@@ -29,7 +28,7 @@ from infra.local.stack import Stack
 from infra.settings import Settings
 from models.kyc.process import Sweep
 from tests.bench.parts import Aim, Measure, part
-from tests.bench.stacks import whole_stack
+from tests.bench.stacks import temporal_client, whole_stack
 from tests.factories.wires import sanctions_list
 
 CUSTOMERS: Final = 10_000
@@ -113,7 +112,7 @@ async def kyc() -> AsyncIterator[Measure]:
             yield Measure("kyc.all_screened_after_a_list_change", screened, "s", aim=Aim(60, at_least=False))
             open_share = 90 / (365 * YEARS_BETWEEN)
             yield Measure("kyc.open_processes", CUSTOMERS * open_share, "processes", floor=CUSTOMERS)
-            client = await Client.connect(stack.site.temporal_address, data_converter=pydantic_data_converter)
+            client = await temporal_client(stack)
             each = await _asleep(stack, client)
             yield Measure("kyc.memory_of_a_sleeping_process", each / 1024, "KiB")
             yield Measure("kyc.memory_of_ten_thousand", each * CUSTOMERS / 1024**2, "MiB")

@@ -18,8 +18,6 @@ from uuid import UUID
 import psutil
 import psycopg
 from psycopg import sql
-from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 
 from infra import temporal
 from infra.database import connect
@@ -28,6 +26,7 @@ from infra.local.stack import Stack
 from infra.settings import Settings
 from models.statements import MonthlyStatement, StatementRun
 from tests.bench.parts import Aim, Measure, part
+from tests.bench.stacks import temporal_client
 from tests.bench.statements import PERIOD, account_with_entries, set_alone, statement_of
 
 COUNT: Final = int(os.environ.get("STATEMENTS", "1000"))
@@ -89,7 +88,7 @@ class _Run:
 
     async def through(self) -> None:
         """Runs it to its end; its worker is killed once, when half is made."""
-        client = await Client.connect(self._stack.site.temporal_address, data_converter=pydantic_data_converter)
+        client = await temporal_client(self._stack)
         handle = await client.start_workflow(
             "statements", StatementRun(period=PERIOD), id=f"statements/{PERIOD}", task_queue=Settings().task_queue
         )

@@ -1,6 +1,7 @@
 """A whole embedded stack in a folder of its own, for the parts that measure all of it."""
 
 import asyncio
+import json
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,8 +9,11 @@ from pathlib import Path
 from time import perf_counter
 
 import psutil
+from temporalio.client import Client
 
+from infra import temporal
 from infra.local.stack import Stack
+from infra.settings import Settings
 
 
 @contextmanager
@@ -18,6 +22,18 @@ def whole_stack() -> Iterator[Stack]:
     with tempfile.TemporaryDirectory(prefix="aurum-bench-") as folder, Stack(Path(folder) / "data") as stack:
         stack.start()
         yield stack
+
+
+async def temporal_client(stack: Stack) -> Client:
+    """A client of the stack's Temporal server that opens what the stack's processes seal."""
+    return await temporal.connect(
+        Settings(
+            _env_file=None,
+            temporal_address=stack.site.temporal_address,
+            payload_keys=json.loads(stack.site.secrets.payload_keys),
+            payload_key_id=stack.site.secrets.payload_key_id,
+        )
+    )
 
 
 class Processes:

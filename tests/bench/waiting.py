@@ -20,11 +20,10 @@ from typing import Any, Final
 import httpx
 import psycopg
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 
 from tests.bench.desk import Desk, in_turns, reached
 from tests.bench.parts import Aim, Measure, part
-from tests.bench.stacks import Processes, whole_stack
+from tests.bench.stacks import Processes, temporal_client, whole_stack
 from tests.bench.wires import bare_a_second
 
 WIRES: Final = int(os.environ.get("WAITING_WIRES", "1000"))
@@ -149,7 +148,7 @@ async def waiting() -> AsyncIterator[Measure]:
             httpx.AsyncClient(base_url=info["api_url"], timeout=60) as console,
             await psycopg.AsyncConnection.connect(info["database_url"], autocommit=True) as connection,
         ):
-            client = await Client.connect(info["temporal_address"], data_converter=pydantic_data_converter)
+            client = await temporal_client(stack)
             bench = Bench(client, desk, Reader(desk, console), Processes(stack), connection)
             async for measure in _measured(bench):
                 yield measure

@@ -13,13 +13,12 @@ from uuid import uuid4
 import psycopg
 from temporalio import activity, workflow
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Worker
 
 from infra.local.stack import Stack
 from tests.bench.desk import Desk, in_turns, reached, standing
 from tests.bench.parts import Aim, Measure, part
-from tests.bench.stacks import Processes, whole_stack
+from tests.bench.stacks import Processes, temporal_client, whole_stack
 from tests.workflows.paths import BUDGET
 
 WIRES: Final = 150
@@ -43,7 +42,8 @@ class BareWorkflow:
             await workflow.execute_local_activity(nothing, start_to_close_timeout=timedelta(seconds=10))
 
 
-async def _wires_a_second(desk: Desk, connection: psycopg.AsyncConnection[Any]) -> float:
+async def wires_a_second(desk: Desk, connection: psycopg.AsyncConnection[Any]) -> float:
+    """How many wires are ordered, approved and completed in a second."""
     before = await standing(connection, "completed")
 
     async def one() -> None:
@@ -84,7 +84,7 @@ async def wires() -> AsyncIterator[Measure]:
 
 async def _measured(stack: Stack) -> AsyncIterator[Measure]:
     info = stack.info()
-    client = await Client.connect(info["temporal_address"], data_converter=pydantic_data_converter)
+    client = await temporal_client(stack)
     async with (
         Desk.open(info) as desk,
         await psycopg.AsyncConnection.connect(info["database_url"], autocommit=True) as connection,
@@ -99,6 +99,6 @@ async def _measured(stack: Stack) -> AsyncIterator[Measure]:
         bare = await bare_a_second(client)
         processes = Processes(stack)
         used = processes.used()
-        rate = await _wires_a_second(desk, connection)
+        rate = await wires_a_second(desk, connection)
         yield Measure("wires.worker", (processes.used() - used) / WIRES, "ms CPU a wire")
         yield Measure("wires.completed", rate, "wires/s", floor=bare)

@@ -122,6 +122,11 @@ class Bank:
         with psycopg.connect(self.info["database_url"]) as connection:
             connection.execute(statement.encode(), values)
 
+    def rows(self, query: str) -> list[Any]:
+        """What the database answers to its owner."""
+        with psycopg.connect(self.info["database_url"]) as connection:
+            return connection.execute(query.encode()).fetchall()
+
     def until(self, reached: Callable[[], bool]) -> None:
         """Looks until something is so."""
         ends = time.monotonic() + _PATIENCE_SECONDS

@@ -19,6 +19,7 @@ PAGES = (
     "/ledger",
     "/audit",
     "/audit/verify",
+    "/processes",
     "/schedules",
     "/find?q=globex",
     "/transactions",

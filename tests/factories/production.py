@@ -35,6 +35,8 @@ def production(**changed: Any) -> Settings:
         "fingerprint_key": SecretStr("mB8vQ2xN5kR1tY7wP4zL9cD3fG6hJ0sA"),
         "field_keys": {"2026-11": fresh_key()},
         "field_key_id": "2026-11",
+        "payload_keys": {"2026-11": fresh_key()},
+        "payload_key_id": "2026-11",
         "audit_anchor_file": "/var/lib/aurum/anchors/heads.jsonl",
         "bank_bic": "GOODNL2A",
         "correspondent_bic": "CORRDEFF",
@@ -64,7 +66,7 @@ def environment(folder: Path) -> dict[str, str]:
     given = {}
     for name in config.model_fields_set:
         value = getattr(config, name)
-        if name == "field_keys":
+        if name in {"field_keys", "payload_keys"}:
             told = json.dumps({key_id: secret.get_secret_value() for key_id, secret in value.items()})
         elif name == "sanctions_sources":
             told = json.dumps([source.model_dump(mode="json") for source in value])

@@ -151,7 +151,7 @@ def test_production_refuses_weak_keys_and_does_not_repeat_them(key: str, reason:
 
 def test_production_refuses_to_have_no_key_of_its_own() -> None:
     assert production(field_keys={"2026": fresh_key()}, field_key_id="2026").field_key_id == "2026"
-    with pytest.raises(ValidationError, match="no field key with the current id"):
+    with pytest.raises(ValidationError, match="no key with the current id"):
         production(field_keys={}, field_key_id="2026")
     unset = DoorSettings()
     with pytest.raises(ValidationError, match="is text"):
@@ -335,3 +335,13 @@ async def test_second_factors_are_their_owners_and_of_signing_in(
         with pytest.raises(DBAPIError, match=r"row-level security|permission denied"):
             async with transaction(engine, principal) as session:
                 await session.execute(text(statement))
+
+
+def test_production_seals_what_temporal_keeps_with_a_key_of_its_own() -> None:
+    unset = DoorSettings()
+    with pytest.raises(ValidationError, match="AURUM_PAYLOAD_KEYS: the key development is text"):
+        production(payload_keys=unset.payload_keys, payload_key_id=unset.payload_key_id)
+    with pytest.raises(ValidationError, match="AURUM_PAYLOAD_ENCRYPTION"):
+        production(payload_encryption=False)
+    with pytest.raises(ValidationError, match="AURUM_PAYLOAD_KEYS: there is no key with the current id 'other'"):
+        production(payload_key_id="other")

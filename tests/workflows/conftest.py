@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import chain
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -20,6 +21,7 @@ from activities.assembly import Parts, assemble
 from infra import temporal
 from infra.database import transaction
 from infra.outbox import Dispatcher
+from infra.payloads import SealedPayloads, payloads_in
 from infra.settings import BankHours, Settings
 from models.wires import WireState
 from tests.factories import wires as make
@@ -158,7 +160,8 @@ class _EverythingTwice(ActivityInboundInterceptor):
 
 
 async def record(client: Client, task_queue: str, name: str) -> None:
-    """Keeps the histories of the processes that ran on `task_queue`, for the replay test."""
+    """Keeps the histories of the processes that ran on `task_queue`, opened, for the replay test."""
+    codec = SealedPayloads.of(Settings(_env_file=None))
     seen: dict[str, int] = {}
     wanted = f"TaskQueue = '{task_queue}' AND ExecutionStatus = 'Completed'"
     async for execution in client.list_workflows(wanted):
@@ -166,6 +169,8 @@ async def record(client: Client, task_queue: str, name: str) -> None:
         seen[kind] = seen.get(kind, 0) + 1
         if seen[kind] == 1 and (kind != "notification" or name == NOTICE):
             history = await client.get_workflow_handle(execution.id, run_id=execution.run_id).fetch_history()
+            for payload in chain.from_iterable(map(payloads_in, history.events)):
+                payload.CopyFrom(codec.opened(payload))
             # Failures in it have stack traces, which name the folder of this checkout.
             told = history.to_json().replace(f"{Path(__file__).parents[2]}/", "")
             (HISTORIES / f"{kind}.{name}.json").write_text(told)

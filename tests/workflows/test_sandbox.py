@@ -6,13 +6,14 @@ from uuid import uuid4
 import pytest
 from temporalio import workflow
 from temporalio.client import WorkflowFailureError
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.converter import CompositePayloadConverter, WithSerializationContext
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
+from infra.payloads import data_converter
 from infra.sandbox import sandbox
+from infra.settings import Settings
 
 
 @workflow.defn(name="test-clock", failure_exception_types=[Exception])
@@ -35,8 +36,8 @@ async def test_a_workflow_that_reads_the_clock_is_stopped(temporal_server: Workf
 
 def test_payloads_are_the_same_in_every_context() -> None:
     """What would read a context gets none from `infra.sandbox`: with such a converter, codec or store it has to go."""
-    converter = pydantic_data_converter
-    assert converter.payload_codec is None
+    converter = data_converter(Settings(_env_file=None))
+    assert not isinstance(converter.payload_codec, WithSerializationContext)
     assert converter.external_storage is None
     assert not issubclass(converter.failure_converter_class, WithSerializationContext)
     payloads = converter.payload_converter_class()

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from temporalio import workflow
-from temporalio.common import SearchAttributeKey
+from temporalio.common import SearchAttributeKey, VersioningBehavior
 
 from activities.kyc import CheckSteps, LifeSteps, ReviewSteps
 from models.kyc.process import KycStart, KycState, KycStep, Sweep, Swept, case_file
@@ -22,7 +22,7 @@ _DUE: Final = SearchAttributeKey.for_datetime(SLA_DUE_AT)
 _PAGES: Final = 500
 
 
-@workflow.defn(name="kyc")
+@workflow.defn(name="kyc", versioning_behavior=VersioningBehavior.AUTO_UPGRADE)
 class KycReviewWorkflow(Waiting):
     """One review. Its rows say where it stands; this says what happens next, and when.
 
