@@ -68,7 +68,7 @@ async def list_all_transactions(
     db: Db,
     wanted: PageQuery,
     chosen: Chosen,
-    account: Annotated[Line | None, Query(description="An account by its number or id.")] = None,
+    account: Annotated[Line | None, Query(description="An account of a customer, by its number or id.")] = None,
     customer: Annotated[UUID | None, Query(description="All accounts of a customer.")] = None,
 ) -> StaffTransactions:
     """Newest first; deep pages by `cursor`. Of the last 31 days, unless an account, a customer or `from` is named. What
