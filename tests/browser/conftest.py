@@ -82,12 +82,12 @@ class Bank:
             )
         return wire_id
 
-    def transfer(self, amount: str, description: str) -> None:
-        """The first customer transfers dollars to the second."""
-        with self.at_the_door("tomas") as api:
+    def transfer(self, amount: str, description: str, payer: str = "ada", payee: str = "tomas") -> None:
+        """One customer transfers dollars to another."""
+        with self.at_the_door(payee) as api:
             accounts = api.get("/accounts").raise_for_status().json()["data"]
             number = next(one["account_number"] for one in accounts if one["currency"] == "USD")
-        with self.at_the_door("ada") as api:
+        with self.at_the_door(payer) as api:
             accounts = api.get("/accounts").raise_for_status().json()["data"]
             order = {
                 "from_account_id": next(one["id"] for one in accounts if one["currency"] == "USD"),

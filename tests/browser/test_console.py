@@ -120,15 +120,16 @@ def test_an_officer_asks_the_customer_and_approves_when_they_have_answered(bank:
 
 
 def test_a_split_sum_becomes_a_case_that_two_officers_explain(bank: Bank, officer: Come) -> None:
+    # By somebody who orders no wires, which other rules would speak of.
     for number in range(3):
-        bank.transfer("9500.00", f"Boat, part {number + 1}")
+        bank.transfer("9500.00", f"Boat, part {number + 1}", payer="tomas", payee="ada")
     operator = officer("otis")
     operator.go("/console/schedules/transaction-monitoring")
     operator.page.get_by_role("button", name="Run now").click()
     expect(operator.page.get_by_role("status")).to_have_text("A run was asked for.")
     first, second = officer("oona"), officer("pavel")
     first.go("/console/monitoring")
-    case = first.page.get_by_role("link", name="Ada Quill")
+    case = first.page.get_by_role("link", name="Tomas Fern")
     bank.until(lambda: first.page.reload() is not None and case.count() == 1)
     case.click()
     expect(first.page.get_by_role("heading", name="Structuring below report")).to_be_visible()
