@@ -45,7 +45,7 @@ _CUSTOMERS: Final = """
         FROM generate_series(1, 1000) n;
     INSERT INTO accounts (user_id, account_number, account_type, currency, exponent, floor_minor)
         SELECT u.id, 'BENCH' || upper(replace(u.id::text, '-', '')), 'checking', 'USD', 2, 0
-        FROM users u WHERE u.email LIKE '%%@bench.example';
+        FROM users u WHERE u.email LIKE '%@bench.example';
     INSERT INTO monitoring_cases (customer_id, status, alerts, two_people, due_at, reason, proposed_by, proposed_at,
                                   ended_by, ended_at)
         SELECT u.id, s.status, 1, false, now() + interval '30 days',
@@ -53,9 +53,9 @@ _CUSTOMERS: Final = """
                CASE WHEN s.status <> 'open' THEN o.id END, CASE WHEN s.status <> 'open' THEN now() END,
                CASE WHEN s.status <> 'open' THEN o.id END, CASE WHEN s.status <> 'open' THEN now() END
         FROM users u CROSS JOIN (SELECT id FROM users WHERE preset = 'compliance_officer' ORDER BY id LIMIT 1) o
-        CROSS JOIN LATERAL (SELECT 'open' AS status WHERE u.email LIKE '%%7@bench.example'
+        CROSS JOIN LATERAL (SELECT 'open' AS status WHERE u.email LIKE '%7@bench.example'
                             UNION ALL SELECT 'explained' FROM generate_series(1, 10)) s
-        WHERE u.email LIKE '%%@bench.example';
+        WHERE u.email LIKE '%@bench.example';
     INSERT INTO reconciliation_breaks (subject, kind, account, currency, day, theirs_minor, detail, two_people,
                                        status, ended_at)
         SELECT 'bench/' || n, 'not_in_ours', 'NL87MOCK0000009001', 'USD', '2026-01-05', -n, 'bench', false,
@@ -71,11 +71,11 @@ _WIRES: Final = """
         FROM (SELECT n, (1 - (n - {first}) / {many}::float8) * interval '700 days' + interval '1 hour' AS age
               FROM generate_series({first}, {last}) n) s
         JOIN (SELECT id, user_id, row_number() OVER (ORDER BY id) - 1 AS place FROM accounts
-              WHERE account_number LIKE 'BENCH%%') a ON a.place = n % 1000;
+              WHERE account_number LIKE 'BENCH%') a ON a.place = n % 1000;
     {changed}
     INSERT INTO transactions (id, transaction_type, from_account_id, to_account_id, amount_minor, currency, exponent,
                               description, category, metadata, idempotency_key, content_hash, processed_at, created_at)
-        SELECT m.entry, 'wire', m.account, o.id, 1 + m.n * 7919::bigint %% 10000000, 'USD', 2, 'Invoice ' || m.n,
+        SELECT m.entry, 'wire', m.account, o.id, 1 + m.n * 7919::bigint % 10000000, 'USD', 2, 'Invoice ' || m.n,
                'wire_transfer', '{{}}', 'bench/' || m.id, sha256(m.id::text::bytea), m.at, m.at
         FROM made m CROSS JOIN (SELECT id FROM accounts WHERE purpose = 'nostro' AND currency = 'USD') o
         WHERE m.status = 'completed';
@@ -95,7 +95,7 @@ _WIRES: Final = """
             sla_stage, created_at, updated_at)
         SELECT id, user_id, account, CASE WHEN status = 'completed' THEN entry END, status,
                CASE status WHEN 'blocked' THEN 'blocked' WHEN 'pending' THEN 'pending' ELSE 'clear' END,
-               1 + n * 7919::bigint %% 10000000, 2500, 'USD', 2, 'Supplier ' || n, 'TESTUS33', '000' || n, 'US', 'SHA',
+               1 + n * 7919::bigint % 10000000, 2500, 'USD', 2, 'Supplier ' || n, 'TESTUS33', '000' || n, 'US', 'SHA',
                'Invoice ' || n, gen_random_uuid(), 'BENCH' || n, sha256(id::text::bytea), at,
                CASE WHEN status = 'pending' THEN NULL ELSE at + interval '1 hour' END,
                CASE WHEN status = 'awaiting_approval' THEN 'running' ELSE 'met' END, at, at
@@ -123,7 +123,7 @@ _WIRES: Final = """
         SELECT m.at, m.user_id, 'customer', a.action, 'wire', m.id::text, 'done'
         FROM made m CROSS JOIN unnest(ARRAY['wires.create_wire', 'wires.approve_wire']) a(action);
     UPDATE accounts a SET version = p.version FROM (SELECT account_id, max(account_version) AS version FROM postings
-        GROUP BY 1) p WHERE p.account_id = a.id AND a.account_number LIKE 'BENCH%%';
+        GROUP BY 1) p WHERE p.account_id = a.id AND a.account_number LIKE 'BENCH%';
     DROP TABLE made;
 """
 _OPENED: Final = """
@@ -184,12 +184,12 @@ async def console() -> AsyncIterator[Measure]:
 
 
 def _fill(owner: psycopg.Connection, first: int, last: int, changed: str = "") -> None:
-    _run(owner, _WIRES.format(first=first, last=last, many=last - first + 1, changed=changed).replace("%%", "%"))
+    _run(owner, _WIRES.format(first=first, last=last, many=last - first + 1, changed=changed))
     owner.execute("VACUUM ANALYZE")
 
 
 def _run(owner: psycopg.Connection, statements: str) -> None:
-    for statement in statements.replace("%%", "%").split(";\n"):
+    for statement in statements.split(";\n"):
         if statement.strip():
             owner.execute(statement.encode())
 
