@@ -11,6 +11,7 @@ from activities.alerts import AlertSteps
 from activities.audit import AuditSteps
 from activities.auth import AuthSteps
 from activities.bank import BankInbox
+from activities.bank_cancellations import CancellationSteps
 from activities.calendars import CalendarSteps
 from activities.digests import DigestSteps
 from activities.kyc import CheckSteps, KycDesk, LifeSteps, ReviewSteps
@@ -26,7 +27,15 @@ from activities.side_proofs import SideProofSteps
 from activities.statements import StatementSteps
 from activities.transactions import TransactionSteps
 from activities.upkeep import UpkeepSteps
-from activities.wires import ApprovalSteps, ComplianceSteps, PaymentSteps, RecallSteps, SettlementSteps, WireDesk
+from activities.wires import (
+    ApprovalSteps,
+    ComplianceSteps,
+    InquirySteps,
+    PaymentSteps,
+    RecallSteps,
+    SettlementSteps,
+    WireDesk,
+)
 from activities.wires.rescreening import RescreeningSteps
 from infra.crypto import Keyring
 from infra.providers.bank import FolderChannel
@@ -84,7 +93,9 @@ def _wires(desk: WireDesk) -> Sequence[object]:
         ComplianceSteps(desk),
         PaymentSteps(desk),
         SettlementSteps(desk),
+        InquirySteps(desk),
         RecallSteps(desk),
+        CancellationSteps(desk),
         RescreeningSteps(desk),
     )
 

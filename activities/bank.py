@@ -98,7 +98,8 @@ class BankInbox:
         return await self._put_away(name, read=await self._take(name, content))
 
     def _lies_too_long(self, name: str) -> bool:
-        return time.monotonic() - self._unopened.setdefault(name, time.monotonic()) >= self._patience
+        since = self._unopened.setdefault(name, time.monotonic())
+        return time.monotonic() - since >= self._patience
 
     async def _put_away(self, name: str, *, read: bool) -> bool:
         with contextlib.suppress(FileNotFoundError):  # another worker has put it away
@@ -130,7 +131,7 @@ class BankInbox:
             reason: str | None = str(error)[:500]
             values["readable"] = await _keep_if_readable(session, message.id, content)
         else:
-            values |= {"type": parsed.message_type, "message_id": parsed.message_id, "named": len(parsed.answers)}
+            values |= {"type": parsed.message_type, "message_id": parsed.message_id, "named": _payments(parsed)}
             values["readable"] = decided.as_is
             reason = await record(session, message.id, parsed, decided)
         await session.execute(_READ_AGAIN, values | {"status": "quarantined" if reason else "read", "reason": reason})
@@ -197,6 +198,10 @@ async def _keep_if_readable(session: AsyncSession, message_id: UUID, content: by
     return True
 
 
+def _payments(parsed: ParsedMessage) -> int:
+    return len(parsed.answers) + len(parsed.cancellations)
+
+
 def _read(content: bytes, *, strict: bool) -> ParsedMessage:
     try:
         return read_answers(content, strict=strict)
@@ -226,7 +231,7 @@ async def _store(session: AsyncSession, name: str, content: bytes, parsed: Parse
             "id": uuid7(),
             "type": parsed.message_type,
             "message_id": parsed.message_id,
-            "named": len(parsed.answers),
+            "named": _payments(parsed),
             "name": name,
             "sha256": hashlib.sha256(content).digest(),
             "content": content,

@@ -26,6 +26,8 @@ class Order:
     start: WireStart | PaymentStart
     # The answer is about our request to give the order back, and not about the order itself.
     recall: WireRecall | None = None
+    # The answer is about our question what became of the order: a bank that cannot take it says nothing of the order.
+    of_inquiry: bool = False
 
 
 async def order_of(session: AsyncSession, answer: BankAnswer) -> Order | None:
@@ -36,6 +38,8 @@ async def order_of(session: AsyncSession, answer: BankAnswer) -> Order | None:
         return None
     rows = await session.execute(
         text(
+            "SELECT o.kind, o.id, EXISTS (SELECT FROM bank_messages q WHERE q.direction = 'outbound' AND q.inquiry"
+            "   AND q.message_id = :message_id) AS of_inquiry FROM ("
             "SELECT 'wire' AS kind, w.id FROM wire_transfers w"
             "   WHERE w.uetr = cast(:uetr AS uuid) OR w.end_to_end_id = :end_to_end_id"
             " UNION SELECT 'payment', p.id FROM payments p"
@@ -43,7 +47,7 @@ async def order_of(session: AsyncSession, answer: BankAnswer) -> Order | None:
             " UNION SELECT CASE WHEN m.wire_id IS NULL THEN 'payment' ELSE 'wire' END,"
             "   coalesce(m.wire_id, m.payment_id) FROM bank_messages m"
             "   WHERE m.direction = 'outbound' AND m.message_id = :message_id"
-            "   AND cast(:uetr AS uuid) IS NULL AND cast(:end_to_end_id AS text) IS NULL"
+            "   AND cast(:uetr AS uuid) IS NULL AND cast(:end_to_end_id AS text) IS NULL) o"
         ),
         {
             "uetr": answer.uetr,
@@ -55,12 +59,12 @@ async def order_of(session: AsyncSession, answer: BankAnswer) -> Order | None:
     if len(found) != 1:
         # Two orders for one answer: the references contradict each other, and a person has to look.
         return None
-    kind, order_id = found[0]
+    kind, order_id, of_inquiry = found[0]
     if kind == "payment":
         payment = await payments.locked(session, order_id)
         return Order(kind, payment.id, payment.status in ENDED_PAYMENTS, payment.start)
     wire = await wires.locked(session, order_id)
-    return Order(kind, wire.id, wire.status in ENDED_WIRES, wire.start)
+    return Order(kind, wire.id, wire.status in ENDED_WIRES, wire.start, of_inquiry=of_inquiry)
 
 
 async def assigned_order(session: AsyncSession, answer: BankAnswer, wire_id: UUID) -> Order | None:

@@ -11,7 +11,7 @@ from activities.bank_quarantine import Assigned, Ruled, end_rulings, keep_answer
 from models.bank import AnswerKind, BankAnswer, ParsedMessage
 from models.bank_rulings import assigned_as
 from models.money import written
-from models.tables import bank_statements, wires
+from models.tables import bank_cancellations, bank_statements, wires
 from models.tables.outbox import enqueue
 
 # The bank saw the message id before: we know, the order has been given once. It refuses the copy, not the order.
@@ -59,6 +59,7 @@ async def record(session: AsyncSession, message_id: UUID, parsed: ParsedMessage,
     """Keeps what a message says, and wakes the processes it is about. Why a person has to look at it, if one has to:
     then what it says is kept for people as well."""
     strange = await bank_statements.keep(session, message_id, parsed.statements)
+    strange += await bank_cancellations.open_cases(session, message_id, parsed.cancellations)
     answers = about_orders(parsed)
     unmatched: dict[int, str] = {}
     applied: set[int] = set()
@@ -140,6 +141,7 @@ async def _wake(session: AsyncSession, order: Order, heard: str) -> None:
 
 async def _answer(session: AsyncSession, message_id: Any, position: int, order: Order, answer: BankAnswer) -> None:
     duplicate = answer.kind is AnswerKind.REJECTED and answer.reason_code == _DUPLICATE
+    moves_nothing = duplicate or order.of_inquiry
     await session.execute(
         _ANSWER,
         {
@@ -148,7 +150,7 @@ async def _answer(session: AsyncSession, message_id: Any, position: int, order: 
             "wire_id": order.id if order.kind == "wire" else None,
             "payment_id": order.id if order.kind == "payment" else None,
             "recall_id": order.recall.id if order.recall else None,
-            "kind": AnswerKind.PENDING if duplicate else answer.kind,
+            "kind": AnswerKind.PENDING if moves_nothing else answer.kind,
             "reason_code": answer.reason_code,
             "reason_text": answer.reason_text,
             "amount_minor": answer.amount_minor,

@@ -22,6 +22,7 @@ from pydantic import (
     model_validator,
 )
 
+from models.bank_investigations import AskedBack
 from models.errors import Malformed
 from models.money import MAX_MINOR, exponent
 
@@ -292,5 +293,6 @@ class ParsedMessage(_Fact):
     answers: tuple[BankAnswer, ...] = ()
     balances: tuple[StatementBalance, ...] = ()
     statements: tuple[BankStatement, ...] = ()
+    cancellations: tuple[AskedBack, ...] = ()
     group_status: str | None = None
     group_reason: str | None = None

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from workflows.alerts import PriceAlertSweepWorkflow
 from workflows.audit import AuditSealWorkflow
 from workflows.auth import SessionCleanupWorkflow
+from workflows.bank_cancellations import BankCancellationWorkflow
 from workflows.calendars import CalendarTopUpWorkflow
 from workflows.kyc.documents import DocumentScanWorkflow, DocumentUpkeepWorkflow
 from workflows.kyc.review import KycExpiryWorkflow, KycReviewWorkflow
@@ -25,6 +26,7 @@ WORKFLOWS: Sequence[type] = (
     WireWorkflow,
     WireLateAnswerWorkflow,
     WireRecallWorkflow,
+    BankCancellationWorkflow,
     ReconciliationWorkflow,
     KycReviewWorkflow,
     KycExpiryWorkflow,

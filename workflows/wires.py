@@ -7,10 +7,10 @@ from typing import Any, Final
 from temporalio import workflow
 from temporalio.common import SearchAttributeKey
 
-from activities.wires import ApprovalSteps, ComplianceSteps, PaymentSteps, SettlementSteps
+from activities.wires import ApprovalSteps, ComplianceSteps, InquirySteps, PaymentSteps, SettlementSteps
 from models.search_attributes import AMOUNT_MINOR, ASSIGNEE, CASE_STATUS, CUSTOMER_REF, SLA_DUE_AT
 from models.wires import WireStart, WireState, WireStatus, WireStep, case_file
-from workflows.steps import database_step
+from workflows.steps import database_step, provider_step
 from workflows.waiting import OrderToTheBank
 
 _STATUS: Final = SearchAttributeKey.for_keyword(CASE_STATUS)
@@ -67,10 +67,20 @@ class WireWorkflow(OrderToTheBank[WireState]):
                 # Not only after `release` has answered: a worker that died between the release and its answer is
                 # followed by one whose earlier step finds the wire released.
                 return await self._send(PaymentSteps.send)
+            case WireStatus.RELEASED if state.ask_bank:
+                return await self._ask()
             case _:
                 return await self._hear(
                     state, apply_answers=SettlementSteps.apply_answers, note_silence=SettlementSteps.note_silence
                 )
+
+    async def _ask(self) -> WireState:
+        self._looking()
+        state: WireState = await provider_step(
+            InquirySteps.ask_status, self._step(), "Ask the bank what became of the order"
+        )
+        self._show(state)
+        return state
 
     async def _desk(self, state: WireState) -> WireState:
         """Waits for the compliance desk: for as long as it takes where the wire is blocked."""

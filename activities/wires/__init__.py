@@ -7,8 +7,17 @@ a step that comes too late, twice, or after somebody else decided, changes nothi
 from activities.wires.approval import ApprovalSteps
 from activities.wires.compliance import ComplianceSteps
 from activities.wires.desk import WireDesk
+from activities.wires.inquiries import InquirySteps
 from activities.wires.payment import PaymentSteps
 from activities.wires.recalls import RecallSteps
 from activities.wires.settlement import SettlementSteps
 
-__all__ = ["ApprovalSteps", "ComplianceSteps", "PaymentSteps", "RecallSteps", "SettlementSteps", "WireDesk"]
+__all__ = [
+    "ApprovalSteps",
+    "ComplianceSteps",
+    "InquirySteps",
+    "PaymentSteps",
+    "RecallSteps",
+    "SettlementSteps",
+    "WireDesk",
+]

@@ -24,7 +24,8 @@ from models.tables.wires import Wire
 from models.wires import ComplianceStatus, WireState, WireStatus, WireStep, order_references
 
 _ORDER: Final = text(
-    "SELECT id FROM bank_messages WHERE wire_id = :wire_id AND direction = 'outbound' AND recall_id IS NULL"
+    "SELECT id FROM bank_messages"
+    " WHERE wire_id = :wire_id AND direction = 'outbound' AND recall_id IS NULL AND NOT inquiry"
 )
 
 

@@ -37,7 +37,7 @@ _S = RecallStatus
 _ORDER_SOON_SECONDS: Final = 15
 _ORDER: Final = text(
     "SELECT message_id, message_type, status FROM bank_messages"
-    " WHERE wire_id = :wire_id AND direction = 'outbound' AND recall_id IS NULL"
+    " WHERE wire_id = :wire_id AND direction = 'outbound' AND recall_id IS NULL AND NOT inquiry"
 )
 _REQUEST: Final = text(
     "SELECT id, message_id, status FROM bank_messages WHERE recall_id = :id AND direction = 'outbound'"

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
 from activities.wires.desk import WireDesk, tell_staff
+from activities.wires.inquiries import asked, to_ask
 from infra.database import transaction
 from models.bank import AnswerKind
 from models.ledger import InternalPurpose
@@ -171,19 +172,26 @@ class SettlementSteps:
 
     @activity.defn(name="wire.note_silence")
     async def note_silence(self, step: WireStep) -> WireState:
-        """Tells operations that the bank has not answered in time. The order is never sent again by itself."""
+        """Tells operations that the bank has not answered in time, and again where it does not answer the question
+        what became of the order either. The order is never sent again by itself."""
         async with transaction(self._desk.engine) as session:
             wire = await wires.locked(session, step.wire_id)
+            ask = await to_ask(self._desk, session, wire)
             if wire.status in _AT_THE_BANK:
-                await wires.tell(session, wire, "bank_silent", step="bank_silent", data={"at": step.at})
+                was_asked = wire.status == WireStatus.RELEASED and await asked(session, wire.id) is not None
+                event = "bank_silent_when_asked" if was_asked else "bank_silent"
+                await wires.tell(session, wire, event, step=event, data={"at": step.at})
                 await tell_staff(
                     session,
                     wire,
                     permission="admin:system",
-                    event="wire.bank_silent",
-                    subject="The bank has not answered an order in time",
+                    event=f"wire.{event}",
+                    subject="The bank has not said in time what became of an order"
+                    if was_asked
+                    else "The bank has not answered an order in time",
+                    then="Ask the bank, and never send it again" if was_asked or not ask else "The bank is being asked",
                 )
-            return await wires.state(session, wire)
+            return await wires.state(session, wire, ask_bank=ask)
 
 
 def _is_ours(wire: Wire, answer: Any) -> bool:

@@ -12,6 +12,7 @@ from starlette.routing import Mount
 
 from api.console import (
     approval,
+    cancellations,
     compliance,
     kyc,
     ledger,
@@ -42,6 +43,7 @@ for _part in (
     processes,
     schedules,
     quarantine,
+    cancellations,
     mail,
     ledger,
 ):

@@ -22,6 +22,7 @@ from models.wires.orders import (
     content_hash,
     decimals,
     end_to_end_id,
+    inquiry_reference,
     order_references,
 )
 from models.wires.process import WireStart, WireState, WireStep, case_file
@@ -82,6 +83,7 @@ __all__ = [
     "content_hash",
     "decimals",
     "end_to_end_id",
+    "inquiry_reference",
     "licence_entry",
     "may_move",
     "next_mark",

@@ -77,6 +77,11 @@ def order_references(wire_id: UUID, uetr: UUID) -> tuple[str, str, str]:
     return f"AU{wire_id.hex}"[:35], f"A{uetr.hex[:15]}".upper(), end_to_end_id(wire_id)
 
 
+def inquiry_reference(wire_id: UUID) -> str:
+    """The message id (at most 35 characters) of the question what became of a wire, always the same one."""
+    return f"SR{wire_id.hex}"
+
+
 def end_to_end_id(wire_id: UUID) -> str:
     """The end-to-end id of a wire (at most 35 characters, unique)."""
     return f"W{wire_id.hex}".upper()

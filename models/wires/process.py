@@ -60,6 +60,8 @@ class WireState(BaseModel):
     screening_stage: SlaStage = SlaStage.NONE
     # When the process has to look again if nobody wakes it: the next SLA mark, or the next release window.
     look_again_at: datetime | None = None
+    # The bank is silent, and is to be asked what became of the order.
+    ask_bank: bool = False
     message_id: str | None = None
     value_date: date | None = None
     reason_code: str | None = None

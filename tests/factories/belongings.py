@@ -106,6 +106,10 @@ _ROWS = """
         SELECT id, 0, 'booked', false FROM bank_messages WHERE status = 'quarantined';
     INSERT INTO quarantine_rulings (message_id, ruling, position, wire_id, reason, proposed_by)
         SELECT message_id, 'assign', position, CAST(:wire AS uuid), 'why', :officer FROM quarantined_answers;
+    INSERT INTO bank_cancellations (message_id, position, assignment_id, wire_id)
+        SELECT id, 0, 'A1', CAST(:wire AS uuid) FROM bank_messages WHERE status = 'quarantined';
+    INSERT INTO bank_cancellation_answers (cancellation_id, outcome, reason_code, reason, proposed_by)
+        SELECT id, 'RJCR', 'NOOR', 'why', :officer FROM bank_cancellations;
     INSERT INTO kyc_documents (user_id, document_type, file_path, file_hash, upload_hash, content_type, size_bytes,
                                pages, key_sealed)
         VALUES (:customer, 'passport', 'a-key-of-the-store', repeat('a', 64), repeat('b', 64), 'application/pdf', 1, 1,

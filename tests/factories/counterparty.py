@@ -19,6 +19,8 @@ ACH_COMPANY = "0000009004"
 ACH_ODFI = "999999992"
 # mock-bank holds this account and has closed it: payments to it are refused with AC04.
 CLOSED_ACCOUNT = "NL84MOCK0000000003"
+# The bank of this one cannot be found by its identifier: payments to it are refused with RC01.
+BAD_BANK_ACCOUNT = str(IBAN.from_bban("NL", "MOCK0000009005"))
 MONDAY = datetime(2026, 11, 23, 9, 0)  # noqa: DTZ001 # mock-bank's clock is given in its own local time
 
 
@@ -58,6 +60,12 @@ class Counterparty:
             },
         )
 
+        accounts.create(
+            self._state.conn,
+            "LOST",
+            {"name": "Nobody", "iban": BAD_BANK_ACCOUNT, "currency": "USD", "behaviour": "bad-bank-id"},
+        )
+
     def answer(self) -> int:
         """Reads the orders that wait and writes its answers. Returns how many orders there were."""
         return len(self._state.dropbox.scan())
@@ -65,6 +73,10 @@ class Counterparty:
     def behave(self, currency: str, behaviour: str, **parameters: Any) -> None:
         """From now on treats what we order in `currency` (or by the ACH) so (`silent`, `return-later` …)."""
         accounts.update(self._state.conn, f"AURUM-{currency}", {"behaviour": behaviour, "parameters": parameters})
+
+    def has(self, currency: str, minor: int) -> None:
+        """From now on our account in `currency` has that much."""
+        accounts.update(self._state.conn, f"AURUM-{currency}", {"balance": minor})
 
     def credit(self, currency: str, minor: int) -> None:
         """Money that somebody else sends to our account, and the notification of it."""

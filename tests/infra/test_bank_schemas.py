@@ -1,5 +1,6 @@
 """Both ways by the published schemas: what we write, what our reader takes, and what it leaves to a person."""
 
+import re
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -7,9 +8,11 @@ from typing import Any
 import pytest
 from lxml import etree
 
-from infra.providers.bank import UnreadableMessage, build_camt056, read_answers
+from infra.providers.bank import UnreadableMessage, build_camt029, build_camt056, build_pacs028, read_answers
 from infra.providers.bank.validate import schema_violation
 from models.bank import AnswerKind, CancellationRequest, UnwritableMessage
+from models.bank_cancellations import Outcome, Resolution
+from models.bank_requests import StatusRequest
 from tests.factories import investigations as bank_says
 from tests.factories.bank import instruction, interbank_report
 from tests.factories.counterparty import Counterparty
@@ -47,6 +50,115 @@ def test_a_recall_is_valid_and_always_the_same_bytes(header: bool) -> None:
     assert schema_violation("camt.056.001.08", document) is None
     assert [len(line.text or "") for line in document.iterfind(".//{*}AddtlInf")] == [105, 105]
     assert header == (root.findtext(".//{*}BizMsgIdr") == "RC0001")
+
+
+def test_what_we_ask_back_is_read_as_others_ask_us() -> None:
+    facts = request(comment="Paid twice")
+    for header in (True, False):
+        (asked,) = read_answers(build_camt056(facts, header=header), strict=True).cancellations
+        assert asked.assignment_id == facts.message_id
+        assert (asked.case_id, asked.assigner, asked.uetr) == (facts.case_id, facts.sender, facts.uetr)
+        assert (asked.original_message_id, asked.original_message_type) == (
+            facts.original_message_id,
+            facts.original_message_type,
+        )
+        assert (asked.instruction_id, asked.end_to_end_id) == (facts.instruction_id, facts.end_to_end_id)
+        assert (asked.amount_minor, asked.currency) == (facts.amount_minor, facts.currency)
+        assert (asked.settled_on, asked.reason_code) == (facts.settlement_date, "DUPL")
+        assert asked.reason_text == "Paid twice"
+
+
+def test_a_request_that_names_no_payment_is_for_people() -> None:
+    content = build_camt056(request(), header=False)
+    nameless = re.sub(rb"<Orgnl(GrpInf|InstrId|EndToEndId|UETR)>.*?</Orgnl\1>", b"", content, flags=re.DOTALL)
+    with pytest.raises(UnreadableMessage, match="of no payment"):
+        read_answers(nameless, strict=True)
+    with pytest.raises(UnreadableMessage, match="names no payment"):
+        read_answers(re.sub(rb"<TxInf>.*</TxInf>", b"", content, flags=re.DOTALL), strict=True)
+
+
+def resolution(**changes: Any) -> Resolution:
+    """A complete answer to `request()`."""
+    (asked,) = read_answers(build_camt056(request(), header=False)).cancellations
+    facts: dict[str, Any] = {
+        "message_id": "RI0001",
+        "status_id": "S0001",
+        "created_at": datetime(2026, 11, 25, 9, tzinfo=UTC),
+        "sender": "MOCKNL2A",
+        "receiver": "AURUNL2A",
+        "asked": asked,
+        "outcome": Outcome.REJECTED,
+        "reason_code": "NOAS",
+        "comment": "No answer",
+    }
+    return Resolution(**facts | changes)
+
+
+@pytest.mark.parametrize("header", [True, False])
+@pytest.mark.parametrize(
+    ("outcome", "reason", "kind"),
+    [
+        (Outcome.REJECTED, "NOAS", AnswerKind.RECALL_REFUSED),
+        (Outcome.CANCELLED, None, AnswerKind.RECALL_ACCEPTED),
+        (Outcome.PENDING, "PTNA", AnswerKind.RECALL_PENDING),
+    ],
+)
+def test_what_we_answer_is_valid_and_read_as_others_answer_us(
+    header: bool, outcome: Outcome, reason: str | None, kind: AnswerKind
+) -> None:
+    ours = resolution(outcome=outcome, reason_code=reason)
+    content = build_camt029(ours, header=header)
+    assert content == build_camt029(ours, header=header)
+    told = read_answers(content, strict=True)
+    (answer,) = told.answers
+    assert (told.message_id, told.group_status) == ("RI0001", outcome)
+    assert (answer.kind, answer.case_id, answer.reason_code) == (kind, "R0001", reason)
+    assert (answer.instruction_id, answer.end_to_end_id, answer.uetr) == (
+        request().instruction_id,
+        request().end_to_end_id,
+        request().uetr,
+    )
+    assert answer.reason_text == ("No answer" if reason else None)
+
+
+def test_an_answer_that_would_not_be_valid_does_not_leave() -> None:
+    with pytest.raises(UnwritableMessage, match="x-set"):
+        build_camt029(resolution(asked=resolution().asked.model_copy(update={"case_id": "C_1"})), header=False)
+    with pytest.raises(UnwritableMessage, match="test BIC"):
+        build_camt029(resolution(receiver="AURUNL20"), header=True)
+
+
+def question(**changes: Any) -> StatusRequest:
+    """What became of the payment of `instruction()`?"""
+    facts = request().model_dump(include=set(StatusRequest.model_fields))
+    return StatusRequest(**facts | {"message_id": "SR0001"} | changes)
+
+
+def test_a_question_is_valid_says_what_was_asked_and_is_always_the_same_bytes() -> None:
+    asked = question()
+    content = build_pacs028(asked)
+    assert content == build_pacs028(asked)
+    root = etree.fromstring(content)
+    document = root.find("{*}Document")
+    assert document is not None
+    assert schema_violation("pacs.028.001.03", document) is None
+    read = StatusRequest(
+        message_id=root.findtext(".//{*}GrpHdr/{*}MsgId"),
+        created_at=root.findtext(".//{*}GrpHdr/{*}CreDtTm"),
+        sender=root.findtext(".//{*}InstgAgt//{*}BICFI"),
+        receiver=root.findtext(".//{*}InstdAgt//{*}BICFI"),
+        original_message_id=root.findtext(".//{*}OrgnlMsgId"),
+        original_message_type=root.findtext(".//{*}OrgnlMsgNmId"),
+        instruction_id=root.findtext(".//{*}OrgnlInstrId"),
+        end_to_end_id=root.findtext(".//{*}OrgnlEndToEndId"),
+        uetr=root.findtext(".//{*}OrgnlUETR"),
+    )
+    assert read == asked
+
+
+def test_a_question_that_would_not_be_valid_does_not_leave() -> None:
+    with pytest.raises(UnwritableMessage, match="test BIC"):
+        build_pacs028(question(receiver="MOCKNL20"))
 
 
 @pytest.mark.parametrize("changes", [{"sender": "AURUNL20"}, {"amount_minor": 10**17, "currency": "USD"}])

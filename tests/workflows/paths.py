@@ -35,6 +35,7 @@ _OF_KIND: Final = {
     "wire-late-answer": Ceiling(15, "one task, two steps"),
 }
 _ENDS_UNSENT: Final = Ceiling(30, "two tasks: up to the officers, and what ends it")
+_ASKED: Final = Ceiling(BUDGET + 16, "the silence is told twice and the bank asked in between: two timers, three steps")
 _OF_PATH: Final = {
     "wire.test_blocked_property_is_seized_and_given_back_by_a_licence": Ceiling(
         110, "six wakes (each ruling has two), the marks of the review, the reminder of the report"
@@ -42,6 +43,8 @@ _OF_PATH: Final = {
     "wire.test_a_listed_name_blocks_the_wire_and_keeps_its_hold_until_it_is_rejected": Ceiling(
         90, "four wakes (each ruling has two), the marks of the review"
     ),
+    "wire.test_a_silent_bank_is_asked_once_and_its_answer_is_applied": _ASKED,
+    "wire.test_a_bank_that_cannot_take_the_question_has_not_refused_the_payment": _ASKED,
     "wire.test_a_customer_cancels_before_release_and_not_after": _ENDS_UNSENT,
     "wire.test_a_rejected_wire_gives_the_money_back_and_tells_the_customer": _ENDS_UNSENT,
     "wire.test_a_wire_that_the_matrix_asks_nobody_about_goes_straight_through": Ceiling(37, "no wait for an officer"),

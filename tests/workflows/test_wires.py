@@ -303,6 +303,8 @@ async def test_a_silent_bank_is_reported_to_operations_and_nothing_is_sent_again
     await desk.passes(wire_id, timedelta(hours=5))
     await until(lambda: desk.events(wire_id), lambda events: "bank_silent" in events)
     assert await notices(desk, desk.people.operations) == ["wire.bank_silent"]
+    # A correspondent whose client we are takes no question of a bank: it is asked by telephone.
+    assert list(desk.bank.outbox.glob("SR*")) == []
     assert desk.bank.answer() == 1
     await desk.parts.inbox.read_waiting()
     await desk.dispatch()

@@ -5,6 +5,7 @@ from typing import Final
 
 from infra.providers.bank.account_reports import read_notification, read_statement
 from infra.providers.bank.bai2_statements import read_bai2
+from infra.providers.bank.cancellation_requests import read_cancellation
 from infra.providers.bank.investigations import read_resolution
 from infra.providers.bank.nacha_acknowledgements import read_acknowledgement
 from infra.providers.bank.nacha_returns import read_nacha
@@ -20,6 +21,7 @@ READERS: Final[dict[str, tuple[frozenset[str], Callable[[str, Part], ParsedMessa
     "pacs.002.001": (frozenset({"03", "08", "10", "12"}), read_interbank_report),
     "pacs.004.001": (frozenset({"02", "09", "11"}), read_return),
     "camt.029.001": (frozenset({"06", "08", "09", "11"}), read_resolution),
+    "camt.056.001": (frozenset({"08", "10", "11"}), read_cancellation),
     "camt.053.001": (frozenset({"02", "04", "06", "08", "10", "12"}), read_statement),
     "camt.054.001": (frozenset({"02", "04", "06", "08", "10", "12"}), read_notification),
 }

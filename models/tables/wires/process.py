@@ -12,7 +12,7 @@ from models.wires import ComplianceStatus, SlaStage, WireState, WireStatus, next
 
 _BESIDE: Final = text(
     "SELECT (SELECT message_id FROM bank_messages"
-    "        WHERE wire_id = :id AND direction = 'outbound' AND recall_id IS NULL) AS message_id,"
+    "        WHERE wire_id = :id AND direction = 'outbound' AND recall_id IS NULL AND NOT inquiry) AS message_id,"
     " (SELECT count(*) FROM wire_approvals WHERE wire_id = :id AND place IS NOT NULL) AS given,"
     " (SELECT 'row ' || matrix_row || ' of matrix ' || matrix_version FROM wire_routings WHERE wire_id = :id) AS row"
 )
@@ -20,8 +20,10 @@ _BESIDE: Final = text(
 _IN_DOUBT: Final = {ComplianceStatus.IN_REVIEW, ComplianceStatus.HIT}
 
 
-async def state(session: AsyncSession, wire: Wire, *, look_again_at: datetime | None = None) -> WireState:
-    """What the process is told about a wire after each step."""
+async def state(
+    session: AsyncSession, wire: Wire, *, look_again_at: datetime | None = None, ask_bank: bool = False
+) -> WireState:
+    """What the process is told about a wire after each step. `ask_bank`: a silent bank is to be asked."""
     beside = (await session.execute(_BESIDE, {"id": wire.id})).one()
     status = WireStatus(wire.status)
     if look_again_at is None and wire.clock and status is WireStatus.AWAITING_APPROVAL:
@@ -51,6 +53,7 @@ async def state(session: AsyncSession, wire: Wire, *, look_again_at: datetime | 
         screening_due=None if case is None else case.due_at,
         screening_stage=SlaStage.NONE if case is None else SlaStage(case.stage),
         look_again_at=look_again_at,
+        ask_bank=ask_bank,
         message_id=beside.message_id,
         value_date=wire.value_date,
         reason_code=wire.reason_code,

@@ -1,0 +1,26 @@
+"""A payment that another bank asks back, as its message says it."""
+
+from datetime import date
+
+from pydantic import BaseModel, ConfigDict
+
+
+class AskedBack(BaseModel):
+    """One payment that a bank asks back. What it does not say is None."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    assignment_id: str
+    case_id: str | None = None
+    assigner: str | None = None
+    original_message_id: str | None = None
+    original_message_type: str | None = None
+    instruction_id: str | None = None
+    end_to_end_id: str | None = None
+    transaction_id: str | None = None
+    uetr: str | None = None
+    amount_minor: int | None = None
+    currency: str | None = None
+    settled_on: date | None = None
+    reason_code: str | None = None
+    reason_text: str | None = None
