@@ -188,3 +188,11 @@ def test_processes_that_wait_outlive_the_database() -> None:
         if 'signal(name="wake")' in path.read_text() and "execute_local_activity" in path.read_text()
     ]
     assert not growing, f"take a step in the database by `workflows.steps.database_step`: {growing}"
+
+
+def test_migrations_are_one_line() -> None:
+    """Two that follow the same one are two heads, of which Alembic applies neither."""
+    told = [path.read_text() for path in sorted((ROOT / "infra/migrations/versions").glob("*.py"))]
+    before = [found[1] for text in told if (found := re.search(r'^down_revision = "(\w+)"$', text, re.MULTILINE))]
+    forks = sorted({one for one in before if before.count(one) > 1})
+    assert not forks, f"more than one migration follows {forks}: number yours after the last, and follow it"

@@ -126,7 +126,7 @@ async def propose_reading(
 @router.post(
     "/quarantine/{message_id}/rulings/{ruling_id}/confirm",
     summary="Confirm what is proposed about a file",
-    responses=documented(401, 403, 404, 409),
+    responses=documented(400, 401, 403, 404, 409),
 )
 async def confirm_ruling(
     message_id: UUID, ruling_id: UUID, request: Request, operator: Operator, db: Db
