@@ -14,6 +14,7 @@ from typing import Any, Final, LiteralString
 import httpx
 import psycopg
 from psycopg.rows import dict_row
+from temporalio.client import Client
 
 from infra.local.bank import next_day
 from infra.local.locks import PartLock
@@ -21,6 +22,7 @@ from infra.local.parts import Part
 from infra.local.processes import Child
 from infra.local.running import RunningPart
 from infra.local.stack import Stack
+from tests.bench.stacks import temporal_client
 from tests.factories.payments import ELSEWHERE_IBAN
 from tests.journeys.programs import PROGRAMS, SabotagedWorker
 from tests.journeys.saboteur import FOLDER
@@ -128,6 +130,10 @@ class Scene:
     def temporal_address(self) -> str:
         """Where Temporal listens."""
         return self._stack.site.temporal_address
+
+    async def temporal(self) -> Client:
+        """A client of Temporal that opens what the bank's processes seal."""
+        return await temporal_client(self._stack)
 
     @property
     def owner_url(self) -> str:

@@ -14,7 +14,6 @@ from uuid import uuid4
 import psycopg
 import pytest
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 
 from infra import temporal
 from infra.database import connect
@@ -37,7 +36,7 @@ def with_temporal(scene: Scene, act: Callable[[Client], Awaitable[Any]]) -> Any:
     """What `act` answers, given a client of the scene's Temporal."""
 
     async def run() -> Any:
-        return await act(await Client.connect(scene.temporal_address, data_converter=pydantic_data_converter))
+        return await act(await scene.temporal())
 
     try:
         return asyncio.run(run())
