@@ -6,10 +6,10 @@ time that exists twice is the first of the two. So every night has one beginning
 
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
 
 from models.errors import RuleRefused
 
@@ -42,7 +42,11 @@ def _on_the_wall(given: time) -> time:
     return given
 
 
-WallTime = Annotated[time, AfterValidator(_on_the_wall)]
+# JSON Schema's own "time" has a zone (RFC 3339).
+_WRITTEN: Final = r"^([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,6})?)?$"
+WallTime = Annotated[
+    time, AfterValidator(_on_the_wall), WithJsonSchema({"type": "string", "pattern": _WRITTEN, "examples": ["08:00"]})
+]
 
 
 class QuietHours(BaseModel):
