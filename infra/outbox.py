@@ -122,32 +122,36 @@ class Dispatcher:
         if self._client is None:
             self._client = await asyncio.wait_for(self._connect(), RPC_SECONDS)
         try:
-            await asyncio.wait_for(self._start_or_wake(self._client, row), RPC_SECONDS)
+            started = start_or_wake(self._client, row, task_queue=self._task_queue, public_url=self._public_url)
+            await asyncio.wait_for(started, RPC_SECONDS)
         except WorkflowAlreadyStartedError:
             # The process has ended: it had read the rows, and there is nobody left to wake.
             return
         except RPCError as error:
             raise ConnectionError(f"Temporal does not answer: {error.message}") from error
 
-    async def _start_or_wake(self, client: Client, row: Any) -> None:
-        await client.start_workflow(
-            row.workflow,
-            row.argument,
-            id=row.workflow_id,
-            task_queue=self._task_queue,
-            id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-            start_signal="wake",
-            static_summary=row.summary or None,
-            static_details=self._details(row),
-            search_attributes=TypedSearchAttributes(
-                [SearchAttributePair(SearchAttributeKey.for_keyword(CASE_TYPE), row.workflow)]
-            ),
-        )
 
-    def _details(self, row: Any) -> str | None:
-        path = case_page(row.workflow, row.argument)
-        return f"[The case in the console]({self._public_url}{path})" if path else None
+async def start_or_wake(client: Client, row: Any, *, task_queue: str, public_url: str, again: bool = False) -> None:
+    """Sees that the process of an outbox `row` runs, and wakes it. `public_url`: where the console is, for the link to
+    the case.
+
+    One that has ended stays so (`WorkflowAlreadyStartedError`), unless an operator wants it `again`.
+    """
+    path = case_page(row.workflow, row.argument)
+    await client.start_workflow(
+        row.workflow,
+        row.argument,
+        id=row.workflow_id,
+        task_queue=task_queue,
+        id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE if again else WorkflowIDReusePolicy.REJECT_DUPLICATE,
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        start_signal="wake",
+        static_summary=row.summary or None,
+        static_details=f"[The case in the console]({public_url}{path})" if path else None,
+        search_attributes=TypedSearchAttributes(
+            [SearchAttributePair(SearchAttributeKey.for_keyword(CASE_TYPE), row.workflow)]
+        ),
+    )
 
 
 async def relay(dispatcher: Dispatcher, *, seconds: float) -> None:

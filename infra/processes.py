@@ -16,21 +16,14 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionResponse
 from temporalio.client import Client, WorkflowExecutionStatus
-from temporalio.common import (
-    SearchAttributeKey,
-    SearchAttributePair,
-    TypedSearchAttributes,
-    WorkflowIDConflictPolicy,
-    WorkflowIDReusePolicy,
-)
 from temporalio.service import RPCError, RPCStatusCode
 
 from infra.database import transaction
+from infra.outbox import start_or_wake
 from models.audit import Outcome
 from models.errors import NotFound, WrongState
 from models.kyc.states import ENDED as KYC_ENDED
 from models.payments.states import ENDED as PAYMENT_ENDED
-from models.search_attributes import CASE_TYPE
 from models.tables.audit import AuditEntry, append
 from models.wires.states import ENDED as WIRE_ENDED
 
@@ -118,7 +111,14 @@ async def open_rows(session: AsyncSession) -> Sequence[Any]:
 
 
 async def restart(
-    engine: AsyncEngine, client: Client, names: Collection[str], *, task_queue: str, reason: str, operator: str
+    engine: AsyncEngine,
+    client: Client,
+    names: Collection[str],
+    *,
+    task_queue: str,
+    public_url: str,
+    reason: str,
+    operator: str,
 ) -> list[str]:
     """Starts the processes of these open rows again; one that runs is only woken. Returns those that were started.
 
@@ -138,26 +138,10 @@ async def restart(
         life, _ = await _life(client, name)
         async with transaction(engine) as session:
             await _note(session, name, life, reason, operator)
-        await _start(client, asked[name], task_queue)
+        await start_or_wake(client, asked[name], task_queue=task_queue, public_url=public_url, again=True)
         if life in (Life.ENDED, Life.MISSING):
             started.append(name)
     return started
-
-
-async def _start(client: Client, row: Any, task_queue: str) -> None:
-    await client.start_workflow(
-        row.workflow,
-        row.argument,
-        id=row.workflow_id,
-        task_queue=task_queue,
-        id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-        start_signal="wake",
-        static_summary=row.summary or None,
-        search_attributes=TypedSearchAttributes(
-            [SearchAttributePair(SearchAttributeKey.for_keyword(CASE_TYPE), row.workflow)]
-        ),
-    )
 
 
 async def _note(session: AsyncSession, name: str, life: Life, reason: str, operator: str) -> None:

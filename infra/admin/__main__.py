@@ -19,6 +19,7 @@ from infra.admin import (
     deployment,
     evidence,
     ledger,
+    mail,
     market_days,
     payloads,
     people,
@@ -162,6 +163,7 @@ schedules.install(app, _as_owner)
 quarantine.install(app, _as_owner)
 payloads.install(app)
 versions.install(app)
+mail.install(app, _as_owner)
 
 
 def _told(found: Verification) -> str:

@@ -71,5 +71,11 @@ async def _restart(engine: AsyncEngine, *, names: list[str] | None, reason: str)
             found = await processes.looked_at(engine, client, task_queue=settings().task_queue)
             names = [one.name for one in found if one.life in (Life.ENDED, Life.MISSING)]
         return await processes.restart(
-            engine, client, names, task_queue=settings().task_queue, reason=reason, operator=getpass.getuser()
+            engine,
+            client,
+            names,
+            task_queue=settings().task_queue,
+            public_url=settings().public_url,
+            reason=reason,
+            operator=getpass.getuser(),
         )

@@ -17,14 +17,20 @@ SECONDS: Final = 10
 
 @asynccontextmanager
 async def reached(settings: Settings) -> AsyncIterator[Client]:
-    """A client of Temporal. Ends the command with exit status 1 where it does not answer."""
+    """A client of Temporal. Ends the command with exit status 1 where it does not answer, or refuses."""
     try:
-        async with asyncio.timeout(SECONDS):
-            client = await temporal.connect(settings)
-        yield client
-    except (RPCError, RuntimeError, TimeoutError, OSError) as error:
-        typer.echo(f"Temporal at {settings.temporal_address} does not answer: {error}", err=True)
+        yield await _connected(settings)
+    except RPCError as error:
+        typer.echo(f"Temporal refuses: {error.message}", err=True)
         raise typer.Exit(1) from error
     finally:
-        client = None  # type: ignore[assignment] # gone before the interpreter ends, see `release_clients`
         temporal.release_clients()
+
+
+async def _connected(settings: Settings) -> Client:
+    try:
+        async with asyncio.timeout(SECONDS):
+            return await temporal.connect(settings)
+    except (RuntimeError, TimeoutError, OSError) as error:
+        typer.echo(f"Temporal at {settings.temporal_address} does not answer: {error}", err=True)
+        raise typer.Exit(1) from error

@@ -59,9 +59,8 @@ def _done(as_owner: Runner, name: str, act: str, reason: str) -> None:
 async def _act(engine: AsyncEngine, *, name: str, act: str, reason: str) -> None:
     operator = getpass.getuser()
     async with reached(settings()) as client:
-        handle: ScheduleHandle = client.get_schedule_handle(name)
+        # Committed first: an act that Temporal then refuses has its line, and no act is without one.
         async with transaction(engine) as session:
-            # Written first: an act that is refused by Temporal leaves a line, and none leaves an act without one.
             await append(
                 session,
                 AuditEntry(
@@ -74,13 +73,14 @@ async def _act(engine: AsyncEngine, *, name: str, act: str, reason: str) -> None
                     outcome=Outcome.DONE,
                 ),
             )
-            match act:
-                case "trigger":
-                    await handle.trigger(overlap=ScheduleOverlapPolicy.SKIP)
-                case "pause":
-                    await handle.pause(note=f"{reason} ({operator})")
-                case _:
-                    await handle.unpause(note=f"{reason} ({operator})")
+        handle: ScheduleHandle = client.get_schedule_handle(name)
+        match act:
+            case "trigger":
+                await handle.trigger(overlap=ScheduleOverlapPolicy.SKIP)
+            case "pause":
+                await handle.pause(note=f"{reason} ({operator})")
+            case _:
+                await handle.unpause(note=f"{reason} ({operator})")
 
 
 async def _listed() -> list[str]:

@@ -1,4 +1,4 @@
-"""What operations do to people, files of the bank and schedules when the console is away."""
+"""What operations do to people, letters and files of the bank when the console is away."""
 
 from pathlib import Path
 
@@ -87,3 +87,30 @@ async def test_a_file_of_the_bank_is_listed_read_again_and_dismissed(
     assert await admin(database, "quarantine-list") == (0, "", "")
     assert "dismissed  a.xml" in (await admin(database, "quarantine-list", "--all"))[1]
     assert await _audited(owner_engine) == [("quarantine.to_read_again", None), ("quarantine.dismissed", None)]
+
+
+async def test_a_letter_that_was_refused_is_sent_again_or_left(database: Database, owner_engine: AsyncEngine) -> None:
+    person = await add_customer(owner_engine)
+    assert await admin(database, "mail-list") == (0, "", "")
+    async with transaction(owner_engine) as session:
+        added = await session.execute(
+            text(
+                "INSERT INTO notifications (user_id, key, event, subject, body, status, reason, tries) VALUES"
+                " (:user, 'a', 'wire.completed', 'A wire', 'It is paid.', 'failed', 'no such mailbox', 1),"
+                " (:user, 'b', 'wire.completed', 'A wire', 'It is paid.', 'uncertain', 'no answer', 1)"
+                " RETURNING key, id"
+            ),
+            {"user": person.id},
+        )
+        letters = {row.key: str(row.id) for row in added}
+    status, told, _ = await admin(database, "mail-list")
+    assert (status, len(told.splitlines())) == (1, 2)
+    assert "It is paid." not in told
+    assert await admin(database, "mail-send-again", letters["a"], *WHY) == (0, f"{letters['a']}: is sent again\n", "")
+    assert await admin(database, "mail-leave", letters["b"], *WHY) == (0, f"{letters['b']}: is left\n", "")
+    assert (await admin(database, "mail-leave", letters["b"], *WHY))[0] == 1
+    assert await admin(database, "mail-list") == (0, "", "")
+    async with transaction(owner_engine) as session:
+        asked = await session.execute(text("SELECT workflow_id FROM outbox ORDER BY id"))
+        assert asked.scalars().all() == [f"notification/{letters['a']}/again/1"]
+    assert await _audited(owner_engine) == [("mail.send_again", None), ("mail.leave", None)]

@@ -28,6 +28,7 @@ async def _restarted(desk: Desk, *wires: UUID) -> list[str]:
         desk.client,
         [f"wire/{wire_id}" for wire_id in wires],
         task_queue=desk.settings.task_queue,
+        public_url=desk.settings.public_url,
         reason="it was terminated by mistake",
         operator="kim",
     )

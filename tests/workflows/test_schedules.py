@@ -84,7 +84,7 @@ async def test_operators_pause_and_run_a_schedule_from_the_command_line(
     assert (await admin(database, "schedule-trigger", "calendar-top-up", *why, **there))[0] == 0
     assert (await admin(database, "schedule-trigger", "no-such", *why, **there))[0] == 2
     await handle.delete()
-    # What was refused leaves no line; and where Temporal is away nothing is done in its name.
+    # Where Temporal is away nothing is done, and nothing is said to have been done.
     away = {"AURUM_TEMPORAL_ADDRESS": "127.0.0.1:1"}
     status, _, complaint = await admin(database, "schedule-pause", "calendar-top-up", *why, **away)
     assert (status, "does not answer" in complaint) == (1, True)
