@@ -34,6 +34,9 @@ _CREDIT: Final = text(
     " WHERE a.kind = 'received' AND NOT a.matched AND m.status IN ('quarantined', 'to_read_again')"
     " AND (a.uetr = CAST(:uetr AS uuid) OR a.end_to_end_id = :end_to_end_id) LIMIT 2"
 )
+_PAYMENT: Final = text(
+    "SELECT EXISTS (SELECT FROM payments WHERE uetr = CAST(:uetr AS uuid) OR end_to_end_id = :end_to_end_id)"
+)
 _REPEATS: Final = text(
     "SELECT EXISTS (SELECT FROM bank_cancellations WHERE status = 'open' AND message_id <> :message_id"
     " AND (uetr = CAST(:uetr AS uuid) OR end_to_end_id = :end_to_end_id AND case_id = :case_id))"
@@ -116,13 +119,19 @@ class CancellationAnswer(SQLModel, table=True):
 
 
 async def open_cases(session: AsyncSession, message_id: UUID, requests: Sequence[AskedBack]) -> list[str]:
-    """Opens a case for each payment that a message asks back, and starts its process. Gives what is asked back by an
-    open case already: a bank asks once, so a person looks at it. For the worker's role."""
+    """Opens a case for each payment that a message asks back, and starts its process. For the worker's role.
+
+    Gives what a person has to look at instead: what an open case asks back already, since a bank asks once; and what is
+    about a payment of a customer by the local rail, which its sender alone asks back.
+    """
     strange = []
     for position, asked in enumerate(requests):
         named = asked.model_dump()
         if (await session.execute(_REPEATS, named | {"message_id": message_id})).scalar_one():
             strange.append(f"asked back already: {asked.uetr or asked.end_to_end_id}")
+            continue
+        if (await session.execute(_PAYMENT, named)).scalar_one():
+            strange.append(f"asks back a payment that we sent: {asked.end_to_end_id or asked.uetr}")
             continue
         wires_named = (await session.execute(_WIRE, named)).scalars().all()
         credits_named = (await session.execute(_CREDIT, named)).scalars().all()

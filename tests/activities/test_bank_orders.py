@@ -10,11 +10,12 @@ from uuid_utils.compat import uuid7
 
 from activities.bank import BankInbox
 from infra.database import transaction
-from infra.providers.bank import FolderChannel
+from infra.providers.bank import FolderChannel, build_camt056
 from models.payments import end_to_end_id
 from models.tables.payments import Payment
 from tests.factories.bank import customer_report, interbank_report
 from tests.factories.wires import People, ordered, people
+from tests.infra.test_bank_schemas import request
 
 ACCEPTED = "<TxSts>ACCP</TxSts>"
 
@@ -96,6 +97,21 @@ async def test_references_of_two_orders_are_for_a_person(
         assert (await session.execute(text("SELECT count(*) FROM bank_answers"))).scalar_one() == 0
         status = await session.execute(text("SELECT status FROM bank_messages WHERE direction = 'inbound'"))
     assert status.scalars().all() == ["quarantined"]
+
+
+async def test_a_payment_that_we_sent_is_not_asked_back_by_a_file(
+    owner_engine: AsyncEngine, worker_engine: AsyncEngine, everybody: People, tmp_path: Path
+) -> None:
+    payment_id = await scheduled(owner_engine, everybody)
+    asked = request(sender="MOCKNL2A", receiver="AURUNL2A", end_to_end_id=end_to_end_id(payment_id))
+
+    await _read(worker_engine, tmp_path, build_camt056(asked, header=False))
+
+    async with transaction(owner_engine) as session:
+        assert (await session.execute(text("SELECT count(*) FROM bank_cancellations"))).scalar_one() == 0
+        told = await session.execute(text("SELECT status, reason FROM bank_messages WHERE direction = 'inbound'"))
+    status, reason = told.one()
+    assert (status, reason) == ("quarantined", f"asks back a payment that we sent: {end_to_end_id(payment_id)}")
 
 
 async def _read(worker: AsyncEngine, folder: Path, content: bytes) -> None:

@@ -23,6 +23,6 @@ def downgrade() -> None:
         "DROP INDEX bank_messages_one_inquiry",
         "DROP INDEX bank_messages_one_order",
         "ALTER TABLE bank_messages DROP COLUMN inquiry",
-        "CREATE UNIQUE INDEX bank_messages_one_order ON bank_messages (wire_id) WHERE direction = 'outbound'",
+        "CREATE UNIQUE INDEX bank_messages_one_order ON bank_messages (wire_id) WHERE direction = 'outbound' AND recall_id IS NULL",  # noqa: E501 # as it was
     ):
         op.execute(statement)
