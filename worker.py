@@ -1,4 +1,4 @@
-"""The durable side, put together: database, bank channel, mail, Temporal worker, outbox relay, bank inbox.
+"""The durable side, put together: database, bank channel, mail, Temporal worker, outbox relay, bank inbox, metrics.
 
 Run it as `python worker.py`. SIGTERM or SIGINT ends it: running steps get `AURUM_WORKER_DRAIN_SECONDS` to finish.
 """
@@ -6,11 +6,13 @@ Run it as `python worker.py`. SIGTERM or SIGINT ends it: running steps get `AURU
 import asyncio
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 
 import structlog
+from prometheus_client import CollectorRegistry
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
@@ -21,20 +23,55 @@ from activities.assembly import Parts, assemble
 from activities.bank import BankInbox
 from activities.calendars import CalendarSteps
 from infra import schedules, temporal
+from infra.correlation import Measured
 from infra.database import connect
+from infra.exposition import Exposition
+from infra.figures import DiskSpace, Figures
+from infra.metrics import PoolConnections, StepMetrics, process_registry
 from infra.outbox import Dispatcher, relay
 from infra.settings import Settings, settings
+from infra.watching import watched
 from models.upkeep import UpkeepStep
 from workflows.registry import WORKFLOWS
 
 log = structlog.get_logger("worker")
 
 
-def temporal_worker(client: Client, config: Settings, parts: Parts, interceptors: Sequence[Interceptor] = ()) -> Worker:
+def temporal_worker(
+    client: Client,
+    config: Settings,
+    parts: Parts,
+    interceptors: Sequence[Interceptor] = (),
+    measured: Measured | None = None,
+) -> Worker:
     """The Temporal worker over `parts`."""
     return temporal.build_worker(
-        client, config, workflows=WORKFLOWS, activities=parts.activities, interceptors=interceptors
+        client, config, workflows=WORKFLOWS, activities=parts.activities, interceptors=interceptors, measured=measured
     )
+
+
+@contextmanager
+def _exposed(config: Settings, registry: CollectorRegistry, engine: AsyncEngine, worker: Worker) -> Iterator[None]:
+    """Tells metrics and health at the worker's own address, if it has one."""
+    if config.worker_metrics_address is None:
+        yield
+        return
+    registry.register(PoolConnections(engine))
+    registry.register(Figures(engine, asyncio.get_running_loop(), config.metrics_seconds))
+    registry.register(DiskSpace(config.written_places))
+    try:
+        exposition = Exposition(
+            config.worker_metrics_address, registry, config.metrics_token, lambda: worker.is_running
+        )
+    except OSError as error:
+        # Work comes before the measuring of it; that nobody is told shows at Prometheus.
+        log.warning("metrics.not_told", address=config.worker_metrics_address, error=str(error))
+        yield
+        return
+    try:
+        yield
+    finally:
+        exposition.close()
 
 
 async def _read_inbox(inbox: BankInbox, dispatcher: Dispatcher, seconds: float) -> None:
@@ -88,11 +125,13 @@ async def run(
         name="aurum-worker",
     )
     parts = assemble(config, engine)
-    client = await temporal.connect_patiently(config)
-    worker = temporal_worker(client, config, parts, interceptors)
+    registry = process_registry()
+    told_at = config.worker_sdk_metrics_address
+    client = await temporal.connect_patiently(config, told_at)
+    worker = temporal_worker(client, config, parts, interceptors, StepMetrics(registry))
     dispatcher = Dispatcher(
         engine,
-        partial(temporal.connect, config),
+        partial(temporal.connect, config, told_at),
         task_queue=config.task_queue,
         public_url=config.public_url,
     )
@@ -104,10 +143,11 @@ async def run(
     ]
     try:
         async with worker:
-            log.info("worker.ready", task_queue=config.task_queue)
-            if config.worker_ready_file is not None:
-                config.worker_ready_file.touch()
-            await until()
+            with _exposed(config, registry, engine, worker):
+                log.info("worker.ready", task_queue=config.task_queue)
+                if config.worker_ready_file is not None:
+                    config.worker_ready_file.touch()
+                await until()
     finally:
         for loop in loops:
             loop.cancel()
@@ -118,7 +158,9 @@ async def run(
 
 def main() -> int:
     """The worker as a program."""
-    asyncio.run(run(settings()))
+    config = settings()
+    with watched(config, "worker"):
+        asyncio.run(run(config))
     temporal.release_clients()
     return 0
 

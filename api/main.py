@@ -36,6 +36,7 @@ from api import (
 )
 from api.external import ExternalDoor
 from api.limits import RateLimits
+from api.metrics import metrics_of
 from api.observation import Observation
 from api.parts import Parts, provide
 from api.protection import CrossOrigin, Protection
@@ -54,6 +55,7 @@ from infra.settings import Settings
 from infra.settings import settings as process_settings
 from infra.temporal import release_clients
 from infra.tokens import Tokens
+from infra.watching import watched
 
 ROUTERS: Final = (
     auth.router,
@@ -101,6 +103,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
         openapi_url=f"{PREFIX}/openapi.json",
+        # Its own tells what was sent and why it failed, and takes up anybody's trace; ours is `api.observation`.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     for router in ROUTERS:
         app.include_router(router)
@@ -124,39 +128,47 @@ def _surround(app: FastAPI, settings: Settings) -> None:
 def _lifespan(settings: Settings, tokens: Tokens) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        url = settings.database_api_url.get_secret_value()
-        engine = connect(url, pool_size=settings.database_pool_size, name="aurum-api")
-        temporal = TemporalLink(settings)
-        dispatcher = Dispatcher(engine, temporal.client, task_queue=settings.task_queue, public_url=settings.public_url)
-        passwords = Passwords()
-        limiter = Limiter(settings.limits, settings.redis_url.get_secret_value() if settings.redis_url else None)
-        provider = external_tokens(settings)
-        external = ExternalDoor(provider) if provider else None
-        provide(
-            app,
-            Parts(
-                settings,
-                tokens,
-                engine,
-                temporal,
-                dispatcher,
-                passwords,
-                limiter,
-                Uploads(settings),
-                Quotes(settings, engine),
-                external,
-            ),
-        )
-        try:
-            yield
-        finally:
-            await dispatcher.close()
-            temporal.drop()
-            passwords.close()
-            await limiter.close()
-            if provider is not None:
-                await provider.close()
-            await engine.dispose()
-            release_clients()
+        with watched(settings, "api"):
+            async with _opened(app, settings, tokens):
+                yield
 
     return lifespan
+
+
+@asynccontextmanager
+async def _opened(app: FastAPI, settings: Settings, tokens: Tokens) -> AsyncIterator[None]:
+    url = settings.database_api_url.get_secret_value()
+    engine = connect(url, pool_size=settings.database_pool_size, name="aurum-api")
+    temporal = TemporalLink(settings)
+    dispatcher = Dispatcher(engine, temporal.client, task_queue=settings.task_queue, public_url=settings.public_url)
+    passwords = Passwords()
+    limiter = Limiter(settings.limits, settings.redis_url.get_secret_value() if settings.redis_url else None)
+    provider = external_tokens(settings)
+    external = ExternalDoor(provider) if provider else None
+    provide(
+        app,
+        Parts(
+            settings,
+            tokens,
+            engine,
+            temporal,
+            dispatcher,
+            passwords,
+            limiter,
+            Uploads(settings),
+            Quotes(settings, engine),
+            external,
+        ),
+    )
+    try:
+        with metrics_of(app).told_of(engine):
+            yield
+    finally:
+        await dispatcher.close()
+        temporal.drop()
+        passwords.close()
+        await limiter.close()
+        if provider is not None:
+            await provider.close()
+        await engine.dispose()
+        release_clients()

@@ -1,4 +1,4 @@
-"""What surrounds every request: its id, its log line, its metrics, the audit of what was refused, and the last resort.
+"""What surrounds every request: its id, log line, span, metrics, the audit of what was refused, and the last resort.
 
 The last resort is the answer to an error that nothing foresaw: a 500 that tells its request id and no more.
 """
@@ -10,20 +10,19 @@ from typing import Final
 
 import structlog
 from fastapi import Request
-from prometheus_client import CollectorRegistry, Counter, Histogram
-from prometheus_client.gc_collector import GCCollector
-from prometheus_client.platform_collector import PlatformCollector
-from prometheus_client.process_collector import ProcessCollector
-from starlette.applications import Starlette
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uuid_utils import uuid7
 
 from api import audit
 from api.errors import problem, refusal
-from api.origin import Network, client_address
+from api.metrics import Metrics, known_method, metrics_of
+from api.origin import Network, client_address, is_ours
 from api.parts import parts_of
 from api.protection import Protection
+from infra import reporting, tracing
+from models.correlation import Correlation, correlated
 from models.errors import Malformed
 
 log = structlog.get_logger(__name__)
@@ -33,40 +32,6 @@ _UNSTORABLE: Final = re.compile(r"[\x00-\x1f\x7f]")
 _LONGEST_AGENT: Final = 400
 _AUDIT_SECONDS: Final = 3
 _UNMATCHED: Final = "unmatched"
-
-
-class Metrics:
-    """Requests by route template, in a registry of their own, so that one process can hold several applications."""
-
-    def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        ProcessCollector(registry=self.registry)
-        PlatformCollector(registry=self.registry)
-        GCCollector(registry=self.registry)
-        self._requests = Counter(
-            "aurum_http_requests", "Requests answered", ["method", "route", "status"], registry=self.registry
-        )
-        self._seconds = Histogram(
-            "aurum_http_request_seconds",
-            "Time from the first byte of a request to the first byte of its answer",
-            ["method", "route"],
-            buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
-            registry=self.registry,
-        )
-
-    def answered(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Counts one answer."""
-        self._requests.labels(method, route, status).inc()
-        self._seconds.labels(method, route).observe(seconds)
-
-
-def metrics_of(app: Starlette) -> Metrics:
-    """The metrics of `app`, made on first use."""
-    if not hasattr(app.state, "metrics"):
-        app.state.metrics = Metrics()
-    metrics = app.state.metrics
-    assert isinstance(metrics, Metrics)
-    return metrics
 
 
 class Observation:
@@ -85,33 +50,61 @@ class Observation:
             return
         attempt = _attempt(scope, self._proxies)
         audit.begin(scope, attempt)
-        answer = _Answer(metrics_of(scope["app"]), self._protection, scope, attempt, send)
-        with structlog.contextvars.bound_contextvars(request_id=attempt.request_id):
-            request = Request(scope, receive)
-            if "\x00" in scope["path"] or b"%00" in scope["query_string"]:
-                await refusal(request, Malformed("An address cannot hold U+0000"))(scope, receive, answer.send)
-                return
-            try:
-                await self._app(scope, receive, answer.send)
-            except Exception:
-                log.exception("request.failed", method=attempt.method, route=_route(scope))
-                if answer.started:
-                    raise
-                detail = "Something went wrong on our side; the request id helps us to find it"
-                failed = problem(request, 500, "internal_error", "Internal error", detail)
-                await failed(scope, receive, answer.send)
+        metrics = metrics_of(scope["app"])
+        with (
+            metrics.in_progress.track_inprogress(),
+            tracing.span(
+                known_method(attempt.method),
+                SpanKind.SERVER,
+                {"aurum.request_id": attempt.request_id},
+                self._parent(scope),
+            ) as span,
+            structlog.contextvars.bound_contextvars(request_id=attempt.request_id),
+            correlated(Correlation(attempt.request_id, tracing.trace_parent())),
+        ):
+            await self._serve(scope, receive, _Answer(metrics, self._protection, scope, attempt, span, send))
+
+    def _parent(self, scope: Scope) -> str | None:
+        # What a stranger writes would join their traces with ours; the console's own calls are inside a span already.
+        if not tracing.tracing() or tracing.inside_a_span() or not is_ours(scope, self._proxies):
+            return None
+        return Headers(scope=scope).get("traceparent")
+
+    async def _serve(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
+        request = Request(scope, receive)
+        if "\x00" in scope["path"] or b"%00" in scope["query_string"]:
+            await refusal(request, Malformed("An address cannot hold U+0000"))(scope, receive, answer.send)
+            return
+        try:
+            await self._app(scope, receive, answer.send)
+        except Exception as error:
+            route = _route(scope)
+            log.exception("request.failed", method=scope["method"], route=route)
+            reporting.report(error, route=route)
+            if answer.started:
+                raise
+            detail = "Something went wrong on our side; the request id helps us to find it"
+            failed = problem(request, 500, "internal_error", "Internal error", detail)
+            await failed(scope, receive, answer.send)
 
 
 class _Answer:
-    """The way out of one answer: completes it, and tells logs, metrics and audit of it before its first byte."""
+    """The way out of one answer: completes it, and tells logs, metrics, trace and audit of it before its first byte."""
 
     def __init__(
-        self, metrics: Metrics, protection: Protection, scope: Scope, attempt: audit.Attempt, send: Send
+        self,
+        metrics: Metrics,
+        protection: Protection,
+        scope: Scope,
+        attempt: audit.Attempt,
+        span: Span | None,
+        send: Send,
     ) -> None:
         self._metrics = metrics
         self._protection = protection
         self._scope = scope
         self._attempt = attempt
+        self._span = span
         self._send = send
         self.started = False
 
@@ -129,6 +122,8 @@ class _Answer:
         if status >= 400 and attempt.audited and not attempt.recorded:
             await _record_apart(self._scope, attempt, status)
         self._metrics.answered(attempt.method, route, status, attempt.seconds)
+        if self._span is not None:
+            _tell(self._span, attempt.method, route, status)
         log.info(
             "request",
             method=attempt.method,
@@ -138,6 +133,14 @@ class _Answer:
             user_id=str(attempt.principal.user_id or "") or None,
             code=attempt.code,
         )
+
+
+def _tell(span: Span, method: str, route: str, status: int) -> None:
+    named = known_method(method)
+    span.update_name(f"{named} {route}")
+    span.set_attributes({"http.request.method": named, "http.route": route, "http.response.status_code": status})
+    if status >= 500:
+        span.set_status(Status(StatusCode.ERROR))
 
 
 async def _record_apart(scope: Scope, attempt: audit.Attempt, status: int) -> None:

@@ -13,9 +13,13 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api.answers import answer
-from api.observation import metrics_of
+from api.errors import documented
+from api.metrics import metrics_of
+from api.origin import from_this_machine
 from api.parts import parts_of
 from infra.database import transaction
+from infra.exposition import shows
+from models.errors import NotAuthenticated, NotFound
 
 log = structlog.get_logger(__name__)
 router = APIRouter(tags=["operations"])
@@ -44,9 +48,21 @@ async def ready(request: Request) -> Response:
     return answer({"status": "not_ready", "parts": up, "missing": missing}, 503, {"Retry-After": "2"})
 
 
-@router.get("/metrics", summary="Counts and times for Prometheus", response_class=PlainTextResponse)
+@router.get(
+    "/metrics",
+    summary="Counts and times for Prometheus",
+    response_class=PlainTextResponse,
+    responses=documented(401, 404),
+)
 async def metrics(request: Request) -> Response:
-    """Text in Prometheus' exposition format."""
+    """Text in Prometheus' exposition format, for whoever shows the token of the settings. Without one, for this machine
+    alone: to anybody else there is nothing here."""
+    settings = parts_of(request.scope).settings
+    if settings.metrics_token is None:
+        if not from_this_machine(request.scope, settings.trusted_proxies):
+            raise NotFound("There is nothing at this address")
+    elif not shows(settings.metrics_token, request.headers.get("authorization")):
+        raise NotAuthenticated("This address wants the token of the metrics")
     return Response(generate_latest(metrics_of(request.app).registry), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
 

@@ -38,6 +38,20 @@ def client_address(scope: Scope, trusted: Sequence[Network]) -> str | None:
     return seen
 
 
+def is_ours(scope: Scope, trusted: Sequence[Network]) -> bool:
+    """Whether this request was handed on by a proxy of ours."""
+    client: Any = scope.get("client")
+    return bool(client) and _is_trusted(str(client[0]), trusted)
+
+
+def from_this_machine(scope: Scope, trusted: Sequence[Network]) -> bool:
+    """Whether this request comes from this machine itself, and nobody who may be elsewhere handed it on."""
+    if not trusted and "x-forwarded-for" in Headers(scope=scope):
+        return False
+    found = _address(client_address(scope, trusted) or "")
+    return found is not None and found.is_loopback
+
+
 def network_of(address: str | None) -> str:
     """Whose `address` is, as far as it tells: an IPv4 address itself, the /64 network of an IPv6 one."""
     found = _address(address or "")

@@ -24,7 +24,7 @@ class TemporalLink:
         """A client, connected once; it finds a restarted server again by itself. Raises `RuntimeError`."""
         async with self._connecting:
             if self._client is None:
-                self._client = await connect(self._settings)
+                self._client = await connect(self._settings, self._settings.api_sdk_metrics_address)
             return self._client
 
     @asynccontextmanager

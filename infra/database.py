@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
+from infra.tracing import commit_span, trace_statements
+
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -35,7 +37,7 @@ def driver_url(url: str) -> str:
 
 def connect(url: str, *, pool_size: int = 16, name: str = "aurum") -> AsyncEngine:
     """An engine over `url`. Connections are checked before use, so a restarted database is found again."""
-    return create_async_engine(
+    engine = create_async_engine(
         driver_url(url),
         pool_size=pool_size,
         max_overflow=0,
@@ -46,6 +48,8 @@ def connect(url: str, *, pool_size: int = 16, name: str = "aurum") -> AsyncEngin
         hide_parameters=True,
         connect_args={"application_name": name, "connect_timeout": 5, "options": "-c timezone=UTC"},
     )
+    trace_statements(engine)
+    return engine
 
 
 @asynccontextmanager
@@ -55,10 +59,13 @@ async def transaction(engine: AsyncEngine, principal: Principal | None = None) -
     With a `principal` the rows that can be seen and changed are that person's (the API's role). Without one the
     transaction has the rights of its database role alone (the worker).
     """
-    async with AsyncSession(engine, expire_on_commit=False, autoflush=False) as session, session.begin():
-        if principal is not None:
-            await assume(session, principal)
-        yield session
+    async with AsyncSession(engine, expire_on_commit=False, autoflush=False) as session:
+        async with session.begin():
+            if principal is not None:
+                await assume(session, principal)
+            yield session
+            committed = commit_span()
+        committed()
 
 
 async def assume(session: AsyncSession, principal: Principal) -> None:

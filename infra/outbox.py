@@ -7,9 +7,11 @@ a rollback leaves no row, so no process without its order (design §4).
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from typing import Any, Final
 
 import structlog
+from opentelemetry.trace import SpanKind
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from temporalio.client import Client
@@ -23,8 +25,10 @@ from temporalio.common import (
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 
+from infra import tracing
 from infra.database import transaction
 from models.case_pages import case_page
+from models.correlation import Correlation, correlated
 from models.search_attributes import CASE_TYPE
 
 log = structlog.get_logger(__name__)
@@ -41,7 +45,7 @@ _CLAIM: Final = text(
     "   + make_interval(secs => least(:longest, :first * power(2, least(attempts, 10))))"
     " WHERE id IN (SELECT id FROM outbox WHERE dispatched_at IS NULL AND next_attempt_at <= clock_timestamp()"
     "              ORDER BY id LIMIT :batch FOR UPDATE SKIP LOCKED)"
-    " RETURNING id, workflow, workflow_id, argument, summary"
+    " RETURNING id, workflow, workflow_id, argument, summary, request_id, trace_parent, attempts"
 )
 _DONE: Final = text("UPDATE outbox SET dispatched_at = clock_timestamp(), last_error = NULL WHERE id = ANY(:ids)")
 _FAILED: Final = text("UPDATE outbox SET last_error = :error WHERE id = :id")
@@ -119,6 +123,17 @@ class Dispatcher:
                 await session.execute(_FAILED, {"id": row_id, "error": str(result)[:500]})
 
     async def _dispatch(self, row: Any) -> None:
+        told = {"aurum.outbox_id": row.id, "aurum.attempt": row.attempts, "temporalWorkflowID": row.workflow_id}
+        with (
+            # What nobody's trace asked for is not traced from here on either.
+            tracing.span(f"wake {row.workflow}", SpanKind.PRODUCER, told, row.trace_parent)
+            if row.trace_parent
+            else nullcontext(),
+            correlated(Correlation(row.request_id, row.trace_parent)),
+        ):
+            await self._dispatched(row)
+
+    async def _dispatched(self, row: Any) -> None:
         if self._client is None:
             self._client = await asyncio.wait_for(self._connect(), RPC_SECONDS)
         try:

@@ -29,6 +29,7 @@ PASSED_THROUGH: Final = (
     "orjson",
     "schwifty",
     "holidays",
+    "opentelemetry",
 )
 _NO_STORE: Final = StorageDriverStoreContext(target=None)
 

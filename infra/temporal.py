@@ -7,8 +7,10 @@ import asyncio
 import gc
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any
 
+import structlog
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from temporalio.api.enums.v1 import IndexedValueType
@@ -16,6 +18,7 @@ from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
 from temporalio.client import Client
 from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
+from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.service import RPCError
 from temporalio.worker import (
     ActivityInboundInterceptor,
@@ -25,6 +28,8 @@ from temporalio.worker import (
     WorkerDeploymentConfig,
 )
 
+from infra import tracing
+from infra.correlation import CarriesCorrelation, Measured, StartsCorrelated
 from infra.payloads import data_converter
 from infra.sandbox import sandbox
 from infra.settings import Settings
@@ -32,24 +37,47 @@ from infra.temporal_tls import tls_of
 from models.errors import AurumError, Unavailable
 from models.search_attributes import SEARCH_ATTRIBUTES
 
+log = structlog.get_logger(__name__)
 
-async def connect(settings: Settings) -> Client:
-    """A client of the Temporal server in `settings`. Raises `RuntimeError` when it does not answer."""
+
+@lru_cache(maxsize=4)
+def _runtime(metrics_address: str) -> Runtime | None:
+    # One for a process and an address: a second one could not listen there. Names and units as Prometheus has them.
+    told = PrometheusConfig(
+        bind_address=metrics_address, counters_total_suffix=True, unit_suffix=True, durations_as_seconds=True
+    )
+    try:
+        return Runtime(telemetry=TelemetryConfig(metrics=told))
+    except ValueError as error:
+        # Work comes before the measuring of it; that nobody is told shows at Prometheus.
+        log.warning("metrics.not_told", address=metrics_address, error=str(error))
+        return None
+
+
+async def connect(settings: Settings, metrics_address: str | None = None) -> Client:
+    """A client of the Temporal server in `settings`; what the SDK measures is told to Prometheus at `metrics_address`.
+
+    Raises `RuntimeError` when the server does not answer.
+    """
     return await Client.connect(
         settings.temporal_address,
         namespace=settings.temporal_namespace,
         tls=tls_of(settings),
         api_key=settings.temporal_api_key.get_secret_value() if settings.temporal_api_key else None,
         data_converter=data_converter(settings),
+        interceptors=[*tracing.interceptors(), StartsCorrelated()],
+        runtime=None if metrics_address is None else _runtime(metrics_address),
     )
 
 
-async def connect_patiently(settings: Settings, *, first_wait: float = 0.2, longest_wait: float = 5) -> Client:
+async def connect_patiently(
+    settings: Settings, metrics_address: str | None = None, *, first_wait: float = 0.2, longest_wait: float = 5
+) -> Client:
     """Like `connect`, and waits for a server that is still starting: workers come up before it does."""
     wait = first_wait
     while True:
         try:
-            return await connect(settings)
+            return await connect(settings, metrics_address)
         except (RuntimeError, RPCError, OSError):
             await asyncio.sleep(wait)
             wait = min(wait * 2, longest_wait)
@@ -108,16 +136,17 @@ def build_worker(
     workflows: Sequence[type],
     activities: Sequence[Callable[..., Awaitable[Any]]],
     interceptors: Sequence[Interceptor] = (),
-    task_queue: str | None = None,
+    measured: Measured | None = None,
 ) -> Worker:
-    """A worker for our task queue. On shutdown running activities get `worker_drain_seconds` to end."""
+    """A worker for our task queue, whose steps `measured` counts. On shutdown running activities get
+    `worker_drain_seconds` to end."""
     return Worker(
         client,
-        task_queue=task_queue or settings.task_queue,
+        task_queue=settings.task_queue,
         workflows=workflows,
         activities=activities,
         workflow_runner=sandbox(),
-        interceptors=[*interceptors, RefusalsAreFailures()],
+        interceptors=[CarriesCorrelation(measured), *interceptors, RefusalsAreFailures()],
         deployment_config=deployment_of(settings),
         graceful_shutdown_timeout=timedelta(seconds=settings.worker_drain_seconds),
         max_concurrent_workflow_tasks=100,
@@ -144,4 +173,5 @@ def release_clients() -> None:
     On Python 3.11 the SDK's native threads can crash the interpreter at exit while a client is still alive (about one
     exit in twelve). Call it last, after every reference to a client is gone.
     """
+    _runtime.cache_clear()
     gc.collect()

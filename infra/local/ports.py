@@ -15,8 +15,8 @@ PORTS_OF: Final[Mapping[Part, tuple[str, ...]]] = {
     Part.DB: ("db",),
     Part.TEMPORAL: ("temporal", "temporal_ui", "temporal_http", "temporal_metrics"),
     Part.BANK: ("bank",),
-    Part.API: ("api",),
-    Part.WORKER: (),
+    Part.API: ("api", "api_sdk_metrics"),
+    Part.WORKER: ("worker_metrics", "worker_sdk_metrics"),
 }
 # Below the range from which the kernel takes the ports of outgoing connections, which would collide after a
 # restart.

@@ -75,6 +75,13 @@ class Site:
         return f"http://127.0.0.1:{self.ports['temporal_http']}"
 
     @property
+    def metrics_urls(self) -> dict[str, str]:
+        """Where Prometheus asks, by who answers."""
+        told = {"api": "api", "worker": "worker_metrics", "api_sdk": "api_sdk_metrics"}
+        told |= {"worker_sdk": "worker_sdk_metrics", "temporal": "temporal_metrics"}
+        return {name: f"http://127.0.0.1:{self.ports[port]}/metrics" for name, port in told.items()}
+
+    @property
     def owner_url(self) -> str:
         """The database as its owner."""
         return self.database_url(OWNER_ROLE, self.secrets.owner_password)
@@ -122,6 +129,9 @@ class Site:
             "AURUM_AUDIT_ANCHOR_FILE": str(self.folder.root / "audit" / "heads.jsonl"),
             "AURUM_PUBLIC_URL": self.api_url,
             "AURUM_WORKER_READY_FILE": str(self.worker_ready_file),
+            "AURUM_WORKER_METRICS_ADDRESS": f"127.0.0.1:{self.ports['worker_metrics']}",
+            "AURUM_WORKER_SDK_METRICS_ADDRESS": f"127.0.0.1:{self.ports['worker_sdk_metrics']}",
+            "AURUM_API_SDK_METRICS_ADDRESS": f"127.0.0.1:{self.ports['api_sdk_metrics']}",
         }
         return {**proposed, **os.environ, **overrides, **addresses, "PYTHONUNBUFFERED": "1"}
 
@@ -135,6 +145,7 @@ class Site:
             "namespace": NAMESPACE,
             "database_url": self.owner_url,
             "bank_url": self.bank_url,
+            "metrics_urls": self.metrics_urls,
             "bank_outbox": str(self.folder.bank_outbox),
             "bank_inbox": str(self.folder.bank_inbox),
             "mail_dir": str(self.folder.root / "mail"),

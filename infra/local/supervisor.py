@@ -104,6 +104,7 @@ class Supervisor:
             "Console": f"{info['api_url']}/console",
             "Temporal UI": info["temporal_ui_url"],
             "bank": info["bank_url"],
+            "metrics": "{api} {worker}".format(**info["metrics_urls"]),
         }
         self._console.print(
             f"up in {seconds:.1f} s, data in {self._stack.folder.root}", soft_wrap=True, highlight=False

@@ -4,6 +4,7 @@ Workflows and models never see settings: what they need reaches them as argument
 """
 
 from functools import lru_cache
+from pathlib import Path
 from typing import Self
 
 from pydantic import model_validator
@@ -16,6 +17,7 @@ from infra.settings.core import CoreSettings
 from infra.settings.desks import DeskSettings
 from infra.settings.door import DoorSettings
 from infra.settings.edges import EdgeSettings
+from infra.settings.observation import ObservationSettings
 from models.wires import WireTerms
 
 __all__ = [
@@ -32,7 +34,7 @@ __all__ = [
 
 
 # Fields stand in the order of the bases from the last to the first; `.env.example` follows it.
-class Settings(DeskSettings, EdgeSettings, BankSettings, DoorSettings, CoreSettings, BaseSettings):
+class Settings(DeskSettings, EdgeSettings, BankSettings, DoorSettings, ObservationSettings, CoreSettings, BaseSettings):
     """The settings of one process. Unknown `AURUM_` variables in `.env` are an error, so typing errors show."""
 
     model_config = SettingsConfigDict(
@@ -44,6 +46,16 @@ class Settings(DeskSettings, EdgeSettings, BankSettings, DoorSettings, CoreSetti
         """The terms on which wires are taken."""
         return WireTerms(fees=self.wire_fees, limits=self.wire_limits, bank_country=self.bank_bic[4:6])
 
+    @property
+    def written_places(self) -> dict[str, Path]:
+        """The folders that this process writes to, by a name for each."""
+        places = {"bank_outbox": self.bank_outbox, "bank_inbox": self.bank_inbox}
+        if self.store_provider is StoreKind.FOLDER:
+            places["store"] = self.store_dir
+        if self.log_dir is not None:
+            places["log"] = self.log_dir
+        return places
+
     @model_validator(mode="after")
     def _production_is_safe(self) -> Self:
         if self.environment is Environment.PRODUCTION and (refused := self.refusals()):
@@ -52,7 +64,7 @@ class Settings(DeskSettings, EdgeSettings, BankSettings, DoorSettings, CoreSetti
 
     def refusals(self) -> list[str]:
         """Why these settings may not serve customers, whatever the environment says; empty when they may."""
-        return list(production.refusals(self, self, self, self))
+        return list(production.refusals(self, self, self, self, self))
 
 
 @lru_cache(maxsize=1)

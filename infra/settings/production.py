@@ -15,19 +15,23 @@ from infra.settings.core import CoreSettings
 from infra.settings.databases import is_local, refused_databases
 from infra.settings.door import DEVELOPMENT_FINGERPRINT_KEY, DEVELOPMENT_SECRET, DoorSettings
 from infra.settings.edges import EdgeSettings
+from infra.settings.observation import ObservationSettings
 from infra.settings.secrecy import HOW_TO_MAKE_ONE, secret_weakness
 from models.screening.sources import NO_REAL_LISTS, only_real
 
 _DEVELOPMENT: Final = frozenset({DEVELOPMENT_SECRET, DEVELOPMENT_FINGERPRINT_KEY})
 
 
-def refusals(core: CoreSettings, door: DoorSettings, bank: BankSettings, edges: EdgeSettings) -> Iterator[str]:
+def refusals(
+    core: CoreSettings, watch: ObservationSettings, door: DoorSettings, bank: BankSettings, edges: EdgeSettings
+) -> Iterator[str]:
     """Why these settings may not serve customers, each naming its variable; empty when they may."""
     yield from _secrets(door)
     yield from _door(door)
     yield from _addresses(door, edges)
     yield from refused_databases(core)
     yield from _temporal(core)
+    yield from _watch(watch)
     yield from _bank(bank)
     yield from _edges(edges, core.accepted_risks)
     if core.log_level.upper() == "DEBUG":
@@ -101,6 +105,18 @@ def _temporal(core: CoreSettings) -> Iterator[str]:
             "AURUM_TEMPORAL_TLS is false and AURUM_TEMPORAL_ADDRESS is another machine; set it to true, or add"
             " plain_temporal to AURUM_ACCEPTED_RISKS where the network between is yours alone"
         )
+
+
+def _watch(watch: ObservationSettings) -> Iterator[str]:
+    token = watch.metrics_token.get_secret_value() if watch.metrics_token else None
+    if token is not None and (weak := secret_weakness(token)):
+        yield f"AURUM_METRICS_TOKEN {weak}; {HOW_TO_MAKE_ONE}"
+    dsn = watch.sentry_dsn.get_secret_value() if watch.sentry_dsn else None
+    if dsn is not None and not dsn.startswith("https://"):
+        yield "AURUM_SENTRY_DSN names an address without TLS; it begins with https://"
+    endpoint = urlsplit(watch.otlp_endpoint or "")
+    if watch.otlp_headers and endpoint.scheme != "https" and not is_local(endpoint.hostname or ""):
+        yield "AURUM_OTLP_ENDPOINT is an address without TLS, to which AURUM_OTLP_HEADERS would travel in the clear"
 
 
 def _bank(bank: BankSettings) -> Iterator[str]:

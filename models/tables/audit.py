@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.audit import Outcome, masked
+from models.correlation import correlation
 
 
 class AuditEntry(BaseModel):
@@ -43,8 +44,10 @@ _INSERT: Final = text(
 
 
 async def append(session: AsyncSession, entry: AuditEntry) -> None:
-    """Adds `entry`. The API's role may write in its own person's name only."""
+    """Adds `entry`. The API's role may write in its own person's name only. One that names no request is marked with
+    the request that the work of this moment belongs to."""
     values = entry.model_dump()
+    values["request_id"] = entry.request_id or correlation().request_id
     values["outcome"] = entry.outcome.value
     values["old_values"] = _json(entry.old_values)
     values["new_values"] = _json(entry.new_values)

@@ -6,9 +6,11 @@ from typing import Any, Final
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from models.correlation import correlation
+
 _INSERT: Final = text(
-    "INSERT INTO outbox (workflow, workflow_id, argument, summary, request_id)"
-    " VALUES (:workflow, :workflow_id, CAST(:argument AS jsonb), :summary, :request_id)"
+    "INSERT INTO outbox (workflow, workflow_id, argument, summary, request_id, trace_parent)"
+    " VALUES (:workflow, :workflow_id, CAST(:argument AS jsonb), :summary, :request_id, :trace_parent)"
 )
 _ENQUEUED: Final = "enqueued"
 
@@ -24,8 +26,10 @@ async def enqueue(
 ) -> None:
     """Asks that the process `workflow_id` runs and is woken, once the caller's transaction is committed.
 
-    Asking twice is harmless: the id is a business key, and a process that runs already is only woken.
+    Asking twice is harmless: the id is a business key, and a process that runs already is only woken. The row is marked
+    with what the work of this moment belongs to (`models.correlation`), unless `request_id` says another request.
     """
+    belongs_to = correlation()
     await session.execute(
         _INSERT,
         {
@@ -33,7 +37,8 @@ async def enqueue(
             "workflow_id": workflow_id,
             "argument": json.dumps(argument),
             "summary": summary,
-            "request_id": request_id,
+            "request_id": request_id or belongs_to.request_id,
+            "trace_parent": belongs_to.trace_parent,
         },
     )
     session.info[_ENQUEUED] = True

@@ -1,9 +1,15 @@
 """What machines and strangers ask: health, readiness, counts, keys, and the description of the API."""
 
+from dataclasses import replace
 from typing import Any
 
 from fastapi import FastAPI
-from httpx import AsyncClient
+from httpx import ASGITransport, AsyncClient
+from pydantic import SecretStr
+
+from api.main import create_app
+from api.parts import parts_of, provide
+from infra.settings import Settings
 
 DOCUMENT = "/api/v1/openapi.json"
 
@@ -26,6 +32,41 @@ async def test_requests_are_counted_by_route_and_not_by_address(client: AsyncCli
     assert f'aurum_http_request_seconds_bucket{{le="0.01",method="GET",route="{route}"}}' in counted
     assert 'route="unmatched",status="404"' in counted
     assert "019a1b2c" not in counted
+
+
+async def test_a_word_that_is_no_method_is_counted_with_its_like(client: AsyncClient) -> None:
+    for number in range(3):
+        await client.request(f"BREW{number}", "/api/v1/accounts")
+    counted = (await client.get("/metrics")).text
+    assert 'method="_OTHER"' in counted
+    assert "BREW" not in counted
+
+
+async def test_metrics_are_for_this_machine_where_no_token_is_named(app: FastAPI) -> None:
+    for peer, headers, status in (
+        ("127.0.0.1", {}, 200),
+        ("::1", {}, 200),
+        ("198.51.100.7", {}, 404),
+        # Somebody who may be anywhere, handed on by a proxy that nobody named.
+        ("127.0.0.1", {"X-Forwarded-For": "198.51.100.7"}, 404),
+    ):
+        transport = ASGITransport(app=app, client=(peer, 4711))
+        async with AsyncClient(transport=transport, base_url="http://aurum.test") as asking:
+            assert (await asking.get("/metrics", headers=headers)).status_code == status, (peer, headers)
+
+
+async def test_metrics_are_for_who_shows_the_token_where_one_is_named(app: FastAPI, api_settings: Settings) -> None:
+    with_token = api_settings.model_copy(update={"metrics_token": SecretStr("a-token-for-prometheus")})
+    running = parts_of({"app": app})
+    guarded = create_app(with_token)
+    provide(guarded, replace(running, settings=with_token))
+    async with AsyncClient(transport=ASGITransport(app=guarded), base_url="http://aurum.test") as asking:
+        refused = await asking.get("/metrics")
+        assert (refused.status_code, refused.headers["WWW-Authenticate"]) == (401, "Bearer")
+        wrong = await asking.get("/metrics", headers={"Authorization": "Bearer a-token-for-prometheuS"})
+        assert wrong.status_code == 401
+        shown = await asking.get("/metrics", headers={"Authorization": "Bearer a-token-for-prometheus"})
+        assert (shown.status_code, "aurum_http_requests_total" in shown.text) == (200, True)
 
 
 async def test_the_page_shows_every_operation_and_needs_nobody_else(client: AsyncClient) -> None:

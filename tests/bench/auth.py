@@ -12,7 +12,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,14 +42,17 @@ _LISTENS: Final = re.compile(r"http://127\.0\.0\.1:(\d+)")
 
 
 @contextmanager
-def serving(factory: str, database_url: str, key: Path, folder: Path) -> Iterator[tuple[int, int]]:
-    """An API in a process of its own. Gives its port and its process id."""
+def serving(
+    factory: str, database_url: str, key: Path, folder: Path, env: Mapping[str, str] | None = None
+) -> Iterator[tuple[int, int]]:
+    """An API in a process of its own, with the settings `env` too. Gives its port and its process id."""
     told = folder / f"{factory.replace(':', '.')}.log"
     settings = {
         "AURUM_DATABASE_API_URL": database_url,
         "AURUM_SIGNING_KEY_FILE": str(key),
         "AURUM_TEMPORAL_ADDRESS": "127.0.0.1:9",
         "AURUM_LIMITS": _UNLIMITED,
+        **(env or {}),
     }
     command = [sys.executable, "-m", "uvicorn", factory, "--factory", "--port", "0", "--no-access-log"]
     with told.open("wb") as log:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
@@ -17,10 +17,10 @@ from infra.settings import Settings
 
 
 @contextmanager
-def whole_stack() -> Iterator[Stack]:
-    """A running stack; it ends, and its folder goes, with the block."""
+def whole_stack(env: Mapping[str, str] | None = None) -> Iterator[Stack]:
+    """A running stack with the settings `env`; it ends, and its folder goes, with the block."""
     with tempfile.TemporaryDirectory(prefix="aurum-bench-") as folder, Stack(Path(folder) / "data") as stack:
-        stack.start()
+        stack.start(env=env)
         yield stack
 
 

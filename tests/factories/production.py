@@ -37,6 +37,7 @@ def production(**changed: Any) -> Settings:
         "field_key_id": "2026-11",
         "payload_keys": {"2026-11": fresh_key()},
         "payload_key_id": "2026-11",
+        "metrics_token": SecretStr("q4Zt7nW2eYb9Kx1vHs6pLd3mRc8gUf5j"),
         "audit_anchor_file": "/var/lib/aurum/anchors/heads.jsonl",
         "bank_bic": "GOODNL2A",
         "correspondent_bic": "CORRDEFF",

@@ -27,7 +27,7 @@ from tests.infra.local_runs import INFRASTRUCTURE, Up, gone, until, up
 
 FIELDS = {
     *("api_url", "temporal_address", "temporal_ui_url", "namespace", "database_url", "bank_url", "bank_outbox"),
-    *("bank_inbox", "mail_dir", "store_dir", "people", "pids"),
+    *("metrics_urls", "bank_inbox", "mail_dir", "store_dir", "people", "pids"),
 }
 
 

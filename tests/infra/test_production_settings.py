@@ -43,6 +43,12 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ),
     ({"database_url": SecretStr("a database=")}, "AURUM_DATABASE_URL is no address"),
     ({"temporal_tls": False}, "AURUM_TEMPORAL_TLS is false"),
+    ({"metrics_token": SecretStr("let-prometheus-in")}, "AURUM_METRICS_TOKEN has 17 characters"),
+    ({"sentry_dsn": SecretStr("http://key@sentry.bank.internal/1")}, "AURUM_SENTRY_DSN names an address without TLS"),
+    (
+        {"otlp_endpoint": "http://collector.bank.internal:4318", "otlp_headers": {"x-key": SecretStr("4f1c2b")}},
+        "AURUM_OTLP_ENDPOINT is an address without TLS",
+    ),
     ({"bank_hours": "always"}, "AURUM_BANK_HOURS is always"),
     ({"bank_bic": "AURUNL2A"}, "AURUM_BANK_BIC still has"),
     ({"correspondent_bic": "MOCKNL2A"}, "AURUM_CORRESPONDENT_BIC still names"),
