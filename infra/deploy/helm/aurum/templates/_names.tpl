@@ -66,6 +66,12 @@ securityContext:
   value: /tmp/lists
 - name: AURUM_WORKER_READY_FILE
   value: /run/aurum/worker.ready
+- name: AURUM_WORKER_METRICS_ADDRESS
+  value: 0.0.0.0:9464
+- name: AURUM_WORKER_SDK_METRICS_ADDRESS
+  value: 0.0.0.0:9465
+- name: AURUM_API_SDK_METRICS_ADDRESS
+  value: 0.0.0.0:9465
 {{- range $name, $value := .Values.settings }}
 - name: {{ $name }}
   value: {{ required (printf "settings.%s is empty" $name) $value | quote }}
