@@ -3,6 +3,7 @@
 Temporal keeps the builds and who gets what; this asks and tells it. Every function raises `RPCError`.
 """
 
+import asyncio
 import getpass
 import socket
 from dataclasses import dataclass
@@ -10,17 +11,20 @@ from typing import Final
 
 from google.protobuf.field_mask_pb2 import FieldMask
 from temporalio.api.common.v1 import WorkflowExecution
-from temporalio.api.enums.v1 import WorkerDeploymentVersionStatus
+from temporalio.api.enums.v1 import RoutingConfigUpdateState, WorkerDeploymentVersionStatus
 from temporalio.api.workflow.v1 import VersioningOverride, WorkflowExecutionOptions
 from temporalio.api.workflowservice.v1 import (
     DescribeWorkerDeploymentRequest,
+    DescribeWorkerDeploymentResponse,
     SetWorkerDeploymentCurrentVersionRequest,
     SetWorkerDeploymentRampingVersionRequest,
     UpdateWorkflowExecutionOptionsRequest,
 )
 from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
 
 _MOVING_ON: Final = WorkflowExecutionOptions(versioning_override=VersioningOverride(auto_upgrade=True))
+_LOOK_SECONDS: Final = 0.2
 _STATUS: Final = "WORKER_DEPLOYMENT_VERSION_STATUS_"
 
 
@@ -42,9 +46,7 @@ class Build:
 
 async def builds(client: Client, deployment: str) -> list[Build]:
     """Every build that Temporal knows of, the newest first. The count of processes follows them by a second or two."""
-    told = await client.workflow_service.describe_worker_deployment(
-        DescribeWorkerDeploymentRequest(namespace=client.namespace, deployment_name=deployment)
-    )
+    told = await _described(client, deployment)
     routing = told.worker_deployment_info.routing_config
     ramping = routing.ramping_version_percentage
     shares = {routing.ramping_deployment_version.build_id: ramping} if ramping else {}
@@ -70,6 +72,7 @@ async def make_current(client: Client, deployment: str, build_id: str) -> None:
             namespace=client.namespace, deployment_name=deployment, build_id=build_id, identity=_identity()
         )
     )
+    await _known_everywhere(client, deployment)
 
 
 async def ramp(client: Client, deployment: str, build_id: str, percent: float) -> None:
@@ -83,6 +86,7 @@ async def ramp(client: Client, deployment: str, build_id: str, percent: float) -
             identity=_identity(),
         )
     )
+    await _known_everywhere(client, deployment)
 
 
 async def move(client: Client, deployment: str, build_id: str) -> int:
@@ -90,17 +94,37 @@ async def move(client: Client, deployment: str, build_id: str) -> int:
     Returns how many."""
     moved = 0
     async for process in client.list_workflows(_staying(deployment, build_id)):
-        await client.workflow_service.update_workflow_execution_options(
-            UpdateWorkflowExecutionOptionsRequest(
-                namespace=client.namespace,
-                workflow_execution=WorkflowExecution(workflow_id=process.id, run_id=process.run_id),
-                workflow_execution_options=_MOVING_ON,
-                update_mask=FieldMask(paths=["versioning_override"]),
-                identity=_identity(),
-            )
+        asked = UpdateWorkflowExecutionOptionsRequest(
+            namespace=client.namespace,
+            workflow_execution=WorkflowExecution(workflow_id=process.id, run_id=process.run_id),
+            workflow_execution_options=_MOVING_ON,
+            update_mask=FieldMask(paths=["versioning_override"]),
+            identity=_identity(),
         )
-        moved += 1
+        try:
+            await client.workflow_service.update_workflow_execution_options(asked)
+        except RPCError as error:
+            # The list follows a second late: this one has ended.
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+        else:
+            moved += 1
     return moved
+
+
+async def _known_everywhere(client: Client, deployment: str) -> None:
+    """Waits until every task queue has heard of a change, so that what is new goes where it was said to go."""
+    while True:
+        state = (await _described(client, deployment)).worker_deployment_info.routing_config_update_state
+        if state != RoutingConfigUpdateState.ROUTING_CONFIG_UPDATE_STATE_IN_PROGRESS:
+            return
+        await asyncio.sleep(_LOOK_SECONDS)
+
+
+async def _described(client: Client, deployment: str) -> DescribeWorkerDeploymentResponse:
+    return await client.workflow_service.describe_worker_deployment(
+        DescribeWorkerDeploymentRequest(namespace=client.namespace, deployment_name=deployment)
+    )
 
 
 def _staying(deployment: str, build_id: str) -> str:
