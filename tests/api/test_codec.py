@@ -54,7 +54,7 @@ async def test_an_operator_opens_payloads_and_each_call_leaves_one_line(
     headers = await signed_in(app, owner_engine, otis) | NAMESPACE
     lost = _sealed(Settings(_env_file=None, payload_keys={"gone": fresh_key()}, payload_key_id="gone"), "lost")
     broken = {"metadata": sealed["metadata"], "data": "no base64!"}
-    asked = [PLAIN, sealed, lost, broken, {"data": ""}]
+    asked = [PLAIN, sealed, lost, broken, {"data": "", "unknown": 10**30}]
     # As the UI of today asks.
     answered = await client.post(f"{DECODE}?preserveStorageRefs=true", json={"payloads": asked}, headers=headers)
     assert answered.status_code == 200
