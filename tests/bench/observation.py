@@ -1,7 +1,7 @@
 """What watching costs: a balance read with and without metrics, and traced; a wire traced, against one that is not.
 
-All of it in turns in one run. The figure is the processor time of the processes and of their connections in the
-database, since a neighbour disturbs that least. Every request is traced here, and every span sent to a collector.
+All of it in turns in one run. The figure is the processor time of our processes, since a neighbour disturbs that least.
+Every request is traced here, and every span sent to a collector.
 """
 
 import tempfile
@@ -68,7 +68,7 @@ async def _reads() -> AsyncIterator[Measure]:
             place = folder / str(number)
             place.mkdir()
             port, pid = running.enter_context(serving(factory, database.api_url, key, place, env))
-            # By its own connections: all three are of one role in one database.
+            # Without their connections, which are of one role in one database, so that nobody knows whose is which.
             sides.append(Side(port, pid, "", f"Authorization: Bearer {token}\r\n"))
         for _ in range(ROUNDS + 1):
             for side in sides:
