@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -22,6 +23,7 @@ from activities.notifications import NotificationSteps
 from activities.payments import FundingSteps, PaymentDesk, ReleaseSteps, StandingOrderSteps
 from activities.payments import SettlementSteps as PaymentSettlementSteps
 from activities.reconciliation import ReconciliationSteps
+from activities.rescreening import RescreeningSteps
 from activities.sanctions import SanctionsSteps
 from activities.side_proofs import SideProofSteps
 from activities.statements import StatementSteps
@@ -31,12 +33,12 @@ from activities.wires import (
     ApprovalSteps,
     ComplianceSteps,
     InquirySteps,
+    OverrideSteps,
     PaymentSteps,
     RecallSteps,
     SettlementSteps,
     WireDesk,
 )
-from activities.wires.rescreening import RescreeningSteps
 from infra.crypto import Keyring
 from infra.providers.bank import FolderChannel
 from infra.providers.email import EmailProvider, FolderEmail, SendGridEmail
@@ -63,7 +65,7 @@ def assemble(config: Settings, engine: AsyncEngine) -> Parts:
     channel = FolderChannel(config.bank_outbox, config.bank_inbox)
     keyring = Keyring.of(config.field_keys, config.field_key_id)
     groups = (
-        *_wires(WireDesk.of(config, engine, channel)),
+        *_wires(WireDesk.of(config, engine, channel), timedelta(days=config.sanctions_lookback_days)),
         *_payments(PaymentDesk.of(config, engine, channel)),
         *_customers(config, engine),
         *_books(config, engine),
@@ -87,16 +89,17 @@ def steps_of(group: object) -> Iterator[Step]:
             yield method
 
 
-def _wires(desk: WireDesk) -> Sequence[object]:
+def _wires(desk: WireDesk, lookback: timedelta) -> Sequence[object]:
     return (
         ApprovalSteps(desk),
         ComplianceSteps(desk),
+        OverrideSteps(desk),
         PaymentSteps(desk),
         SettlementSteps(desk),
         InquirySteps(desk),
         RecallSteps(desk),
         CancellationSteps(desk),
-        RescreeningSteps(desk),
+        RescreeningSteps(desk, lookback),
     )
 
 

@@ -89,10 +89,10 @@ def _facts(pack: EvidencePack) -> list[tuple[str, str]]:
 
 
 def _parts(pack: EvidencePack) -> list[dict[str, Any]]:
-    return [*_of_people(pack), *_of_the_books(pack)]
+    return [*_of_officers(pack), *_of_screening(pack), *_of_the_customer(pack), *_of_the_books(pack)]
 
 
-def _of_people(pack: EvidencePack) -> list[dict[str, Any]]:
+def _of_officers(pack: EvidencePack) -> list[dict[str, Any]]:
     return [
         _table(
             "What happened",
@@ -113,6 +113,25 @@ def _of_people(pack: EvidencePack) -> list[dict[str, Any]]:
             ],
         ),
         _table(
+            "Emergency overrides",
+            {"Proposed by": 5, "Why": 5, "Confirmed by": 5, "Passed over": 3, "After-review": 5},
+            [
+                (
+                    f"{o['proposed_by']} {_moment(o['proposed_at'])}",
+                    o["reason"],
+                    o["confirmed_by"] or ("withdrawn" if o["withdrawn_by"] else "nobody yet"),
+                    ", ".join(o["passed_over"] or ()),
+                    _after_review(o["after_review"]),
+                )
+                for o in pack.overrides
+            ],
+        ),
+    ]
+
+
+def _of_screening(pack: EvidencePack) -> list[dict[str, Any]]:
+    return [
+        _table(
             "What screening found",
             {"Field": 2, "Entry": 3, "Matched": 4, "Score": 1, "List": 2},
             [(h["field"], h["entry_id"], h["matched"], h["score"], h["list_version"]) for h in pack.screening],
@@ -123,6 +142,19 @@ def _of_people(pack: EvidencePack) -> list[dict[str, Any]]:
             [
                 (_moment(r["proposed_at"]), r["proposed_by"], r["ruling"], r["reason"], r["confirmed_by"])
                 for r in pack.rulings
+            ],
+        ),
+    ]
+
+
+def _of_the_customer(pack: EvidencePack) -> list[dict[str, Any]]:
+    return [
+        _table(
+            "Calls to the customer",
+            {"When": 3, "By": 5, "Number": 3, "Spoken to": 3, "Result": 2, "Note": 4},
+            [
+                (_moment(c["called_at"]), c["called_by"], c["number"], c["spoken_to"], c["result"], c["note"])
+                for c in pack.call_backs
             ],
         ),
         _table(
@@ -136,6 +168,14 @@ def _of_people(pack: EvidencePack) -> list[dict[str, Any]]:
             [(_moment(r["created_at"]), r["reason"], r["status"], r["answer_code"]) for r in pack.recalls],
         ),
     ]
+
+
+def _after_review(review: dict[str, Any] | None) -> str:
+    if review is None:
+        return ""
+    if review["finding"] is None:
+        return f"open, due {_moment(review['due_at'])}"
+    return f"{review['finding'].replace('_', ' ')}: {review['note']} ({review['closed_by']})"
 
 
 def _of_the_books(pack: EvidencePack) -> list[dict[str, Any]]:

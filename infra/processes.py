@@ -37,9 +37,11 @@ _OPEN: Final = text(
     " UNION ALL SELECT 'standing-order/' || id, status, updated_at FROM standing_orders WHERE status = 'active'"
     " UNION ALL SELECT 'wire-recall/' || id, status, updated_at FROM wire_recalls"
     "  WHERE status IN ('requested', 'sent', 'accepted')"
+    " UNION ALL SELECT 'wire-after-review/' || override_id, stage, started_at FROM wire_after_reviews"
+    "  WHERE closed_at IS NULL"
     " ORDER BY since, name"
 )
-_KINDS: Final = ("wire", "payment", "kyc", "standing-order", "wire-recall")
+_KINDS: Final = ("wire", "payment", "kyc", "standing-order", "wire-recall", "wire-after-review")
 _ASKED: Final = text(
     "SELECT DISTINCT ON (workflow_id) workflow, workflow_id, argument, summary FROM outbox"
     " WHERE workflow_id = ANY (:names) ORDER BY workflow_id, id DESC"

@@ -8,6 +8,7 @@ _PAGES: Final[Mapping[str, tuple[str, str]]] = {
     "wire": ("wires", "wire_id"),
     "wire-late-answer": ("wires", "wire_id"),
     "wire-recall": ("wires", "wire_id"),
+    "wire-after-review": ("wires", "wire_id"),
     "kyc": ("kyc", "case_id"),
 }
 

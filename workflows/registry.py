@@ -12,6 +12,7 @@ from workflows.kyc.review import KycExpiryWorkflow, KycReviewWorkflow
 from workflows.ledger import FlowRollupWorkflow, LedgerProofWorkflow, LedgerRollupWorkflow
 from workflows.monitoring import TransactionMonitoringWorkflow
 from workflows.notifications import NotificationDigestWorkflow, NotificationWorkflow
+from workflows.overrides import WireAfterReviewWorkflow
 from workflows.payments import PaymentLateAnswerWorkflow, PaymentWorkflow, StandingOrderWorkflow
 from workflows.recalls import WireRecallWorkflow
 from workflows.reconciliation import ReconciliationWorkflow
@@ -27,6 +28,7 @@ WORKFLOWS: Sequence[type] = (
     WireLateAnswerWorkflow,
     WireRecallWorkflow,
     BankCancellationWorkflow,
+    WireAfterReviewWorkflow,
     ReconciliationWorkflow,
     KycReviewWorkflow,
     KycExpiryWorkflow,

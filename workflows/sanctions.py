@@ -1,4 +1,4 @@
-"""The daily refresh of the lists that wires and customers are screened against, and the wires in flight after it."""
+"""The daily refresh of the lists that wires and customers are screened against, and wires and payments after it."""
 
 from datetime import timedelta
 from typing import Final
@@ -6,8 +6,8 @@ from typing import Final
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
 
+from activities.rescreening import RescreeningSteps
 from activities.sanctions import SanctionsSteps
-from activities.wires.rescreening import RescreeningSteps
 from models.screening.lists import Imported, RefreshFailure, RefreshStep, Rescreened
 from workflows.policies import DATABASE, DATABASE_SECONDS, SOURCE, UPKEEP_SECONDS
 
@@ -19,7 +19,7 @@ _HEARTBEAT: Final = timedelta(minutes=5)
 class SanctionsRefreshWorkflow:
     """Refreshes each list by itself: one that fails is told to operations, and keeps no other from being refreshed.
 
-    Then the wires in flight are compared with what is new, also with what an operator has taken in since the last run.
+    Then wires and payments are compared with what is new, also with what an operator has taken in since the last run.
     The run fails with `sanctions_refresh_failed` if any did, to be seen by whoever watches for failed runs.
     """
 

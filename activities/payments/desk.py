@@ -95,14 +95,25 @@ async def tell_customer(session: AsyncSession, payment: Payment, occasion: str, 
     )
 
 
-async def tell_staff(session: AsyncSession, payment: Payment, *, permission: str, event: str, subject: str) -> None:
-    """Tells everybody on the staff who has `permission`, except the payment's maker, once for each event."""
+async def tell_staff(
+    session: AsyncSession,
+    payment: Payment,
+    *,
+    permission: str,
+    event: str,
+    subject: str,
+    again: str = "",
+    then: str = "",
+) -> None:
+    """Tells everybody on the staff who has `permission`, except the payment's maker, once for each event, and for each
+    `again` of it where it may happen more than once. `then`: what there is to do about it."""
     for person in [one for one in await staff_with(session, permission) if one != payment.user_id]:
         await notifications.tell(
             session,
             user_id=person,
-            key=f"{PAYMENT}/{payment.id}/{event}/{person}",
+            key="/".join([PAYMENT, str(payment.id), event, *([again] if again else []), str(person)]),
             event=f"{PAYMENT}.{event}",
             subject=subject,
-            body=f"{subject}.\n\nPayment {payment.id}, status {payment.status}: /api/v1/transactions/{payment.id}\n",
+            body=f"{subject}.\n\nPayment {payment.id}, status {payment.status}: /api/v1/transactions/{payment.id}\n"
+            f"{then}",
         )

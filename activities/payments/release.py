@@ -38,9 +38,10 @@ class ReleaseSteps:
         Outside the rail's hours answers when to look again. Screens first, and again when the lists have changed since:
         a listed name or bank blocks the payment, which keeps its hold (decision 0006); a similar name is not for this
         rail, since nobody looks at its payments, and fails it. So does an order that cannot be written, and a customer
-        who may not send money any more.
+        who may not send money any more. No newer version of a list appears while this runs.
         """
         async with transaction(self._desk.engine) as session:
+            await sanctions.hold_versions(session)
             payment = await payments.locked(session, step.payment_id)
             if payment.status != PaymentStatus.FUNDED:
                 return await payments.state(session, payment)

@@ -4,17 +4,15 @@ What two officers have found about a pair, that they are not the same, holds her
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from activities.as_sent import as_written_and_sent
 from activities.payments.desk import PaymentDesk
-from infra.providers.bank.charset import in_x_set
-from models.bank_codes import country_of
-from models.screening import Hit, Subject, SubjectKind
+from models.screening import Hit, Subject
 from models.screening.lists import ListsStale
-from models.screening.parties import Customer, subjects_of_wire
+from models.screening.parties import Customer, subjects_of_payment
 from models.tables import sanctions
 from models.tables.payments import Payment
 
@@ -58,19 +56,5 @@ async def _subjects(session: AsyncSession, payment: Payment) -> list[Subject]:
             {"id": payment.user_id},
         )
     ).one()
-    order = {
-        "recipient_country": country_of(payment.recipient_bic, payment.recipient_account_number),
-        "recipient_name": payment.recipient_name,
-        "recipient_bank_swift": payment.recipient_bic,
-        "recipient_bank_name": "",
-        "recipient_address": None,
-        "reference": payment.reference,
-    }
-    subjects = subjects_of_wire(order, Customer(payment.user_id, row.name, row.date_of_birth, row.address))
-    # And as the bank will read it: Cyrillic, look-alike letters and invisible marks leave as plain Latin.
-    sent = (
-        (subject, in_x_set(subject.text, len(subject.text) * 4))
-        for subject in subjects
-        if subject.kind in {SubjectKind.NAME, SubjectKind.TEXT}
-    )
-    return [*subjects, *(replace(subject, text=read) for subject, read in sent if read not in {"", subject.text})]
+    customer = Customer(payment.user_id, row.name, row.date_of_birth, row.address)
+    return as_written_and_sent(subjects_of_payment(payment.model_dump(), customer))

@@ -6,7 +6,7 @@ from typing import Final
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
-from activities.wires import compliance, dialogue
+from activities.wires import compliance, dialogue, overrides
 from activities.wires.desk import WireDesk, tell_staff
 from activities.wires.screening import screened
 from infra.database import transaction
@@ -136,6 +136,8 @@ class ApprovalSteps:
                 await compliance.look_again(self._desk, session, wire, step.at)
             if wire.status in UNDECIDED and wire.clock is not None:
                 await dialogue.tell_of_questions(session, wire)
+                await overrides.tell_of_proposal(session, wire)
+                await dialogue.tell_of_denial(session, wire)
                 if wire.status == WireStatus.AWAITING_APPROVAL:
                     await dialogue.credit_answers(session, wire, await self._desk.desk_hours(session))
                     await dialogue.drop_absent_assignee(session, wire)

@@ -1,7 +1,9 @@
 """What the steps of a wire share: the desk's configuration and its clock."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
@@ -82,10 +84,11 @@ async def tell_staff(
     subject: str,
     again: str = "",
     then: str = "Decide in the console or by the API",
+    but: Collection[UUID] = (),
 ) -> None:
-    """Tells everybody on the staff who has `permission`, except the wire's maker, once for each event, and for each
-    `again` of it where it may happen more than once. `then`: what there is to do about it."""
-    for person in [one for one in await staff_with(session, permission) if one != wire.user_id]:
+    """Tells everybody on the staff who has `permission`, except the wire's maker and those in `but`, once for each
+    event, and for each `again` of it where it may happen more than once. `then`: what there is to do about it."""
+    for person in [one for one in await staff_with(session, permission) if one not in {wire.user_id, *but}]:
         await notifications.tell(
             session,
             user_id=person,

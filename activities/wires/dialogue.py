@@ -13,6 +13,8 @@ from models.auth import permissions_of
 from models.calendars import Hours
 from models.tables import notifications, wires
 from models.tables.wires import Wire
+from models.tables.wires.call_backs import call_backs
+from models.wires.call_backs import CallResult
 
 
 async def tell_of_questions(session: AsyncSession, wire: Wire) -> None:
@@ -35,6 +37,19 @@ async def tell_of_questions(session: AsyncSession, wire: Wire) -> None:
                 event=f"wire.info_given/{asked.round}",
                 subject="A customer has answered about a wire",
             )
+
+
+async def tell_of_denial(session: AsyncSession, wire: Wire) -> None:
+    """Tells the senior officers, once, that a customer did not order a wire: their account is in somebody's hands."""
+    if any(call.result == CallResult.DENIED for call in await call_backs(session, wire.id)):
+        await tell_staff(
+            session,
+            wire,
+            permission="wires:high_value",
+            event="wire.denied",
+            subject="A customer says by telephone that they did not order a wire",
+            then="Reject it, freeze the customer's access, and look at what else was ordered. The wire",
+        )
 
 
 async def credit_answers(session: AsyncSession, wire: Wire, hours: Hours) -> None:

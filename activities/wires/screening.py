@@ -6,15 +6,14 @@ known, and does not hit.
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from activities.as_sent import as_written_and_sent
 from activities.wires.desk import WireDesk
 from infra.database import transaction
-from infra.providers.bank.charset import in_x_set
-from models.screening import Hit, Subject, SubjectKind
+from models.screening import Hit, Subject
 from models.screening.lists import ListsStale, ListStatus
 from models.screening.parties import Customer, record_of, subjects_of_wire
 from models.tables import notifications, sanctions
@@ -74,17 +73,6 @@ async def _subjects(session: AsyncSession, wire: Wire) -> list[Subject]:
     ).one()
     customer = Customer(wire.user_id, row.name, row.date_of_birth, row.address)
     return as_written_and_sent(subjects_of_wire(wire.model_dump(), customer))
-
-
-def as_written_and_sent(subjects: Sequence[Subject]) -> list[Subject]:
-    """What is screened of a wire: as it was written, and as the bank will read it, since Cyrillic, look-alike letters
-    and invisible marks leave as plain Latin."""
-    sent = (
-        (subject, in_x_set(subject.text, len(subject.text) * 4))
-        for subject in subjects
-        if subject.kind in {SubjectKind.NAME, SubjectKind.TEXT}
-    )
-    return [*subjects, *(replace(subject, text=read) for subject, read in sent if read not in {"", subject.text})]
 
 
 async def require_fresh_lists(desk: WireDesk, session: AsyncSession) -> None:

@@ -7,6 +7,7 @@ from api.admin import ledger as ledger
 from api.admin import mail as mail
 from api.admin import monitoring as monitoring
 from api.admin import monitoring_rules as monitoring_rules
+from api.admin import overrides as overrides
 from api.admin import people as people
 from api.admin import quarantine as quarantine
 from api.admin import quarantine_rulings as quarantine_rulings

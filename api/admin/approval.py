@@ -36,6 +36,9 @@ class MatrixView(BaseModel):
     version: int
     base_currency: str
     rows: list[Row]
+    call_back_over: int | None = Field(
+        description="Over this amount of the base currency the customer of a wire to somebody new is called back."
+    )
 
 
 class CountryRisk(BaseModel):
@@ -145,7 +148,12 @@ class DelegationIn(BaseModel):
 async def read_matrix(_staff: _Reader, db: Db, settings: Configuration) -> MatrixView:
     """Operators publish a new version by `python -m infra.admin approval-matrix-publish`."""
     version, matrix = await wires.newest_matrix(db)
-    return MatrixView(version=version, base_currency=settings.base_currency, rows=list(matrix.rows))
+    return MatrixView(
+        version=version,
+        base_currency=settings.base_currency,
+        rows=list(matrix.rows),
+        call_back_over=matrix.call_back_over,
+    )
 
 
 @router.get("/country-risks", summary="List country risks", responses=documented(401, 403))

@@ -18,6 +18,7 @@ from api.console import (
     ledger,
     mail,
     monitoring,
+    overrides,
     people,
     processes,
     quarantine,
@@ -33,6 +34,7 @@ router = APIRouter(include_in_schema=False)
 for _part in (
     session,
     wires,
+    overrides,
     kyc,
     compliance,
     monitoring,

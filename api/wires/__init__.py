@@ -2,7 +2,20 @@
 
 from fastapi import APIRouter
 
-from api.wires import banks, beneficiaries, desk, estimates, evidence, limits, messages, recalls, routes, screening
+from api.wires import (
+    banks,
+    beneficiaries,
+    call_backs,
+    desk,
+    estimates,
+    evidence,
+    limits,
+    messages,
+    overrides,
+    recalls,
+    routes,
+    screening,
+)
 
 router = APIRouter()
 # Those with words in their paths come first: `/wires/{wire_id}` would take the word for an id.
@@ -13,7 +26,9 @@ for _part in (
     limits.router,
     routes.router,
     desk.router,
+    call_backs.router,
     messages.router,
+    overrides.router,
     recalls.router,
     screening.router,
 ):

@@ -28,6 +28,8 @@ class DeskSettings(BaseModel):
     wire_sla_seconds: int = Field(default=2 * 3600, ge=1)
     wire_hard_stop_seconds: int = Field(default=8 * 3600, ge=1)
     wire_screening_seconds: int = Field(default=2 * 3600, ge=1)
+    # What a third person has to look at an override of the matrix, after it: two days of the desk.
+    wire_after_review_seconds: int = Field(default=20 * 3600, ge=2)
     wire_acknowledgement_seconds: int = Field(default=4 * 3600, ge=1)
     # What wires cost by currency, and how much of a tier may leave: major units.
     wire_fees: dict[str, Fee] = FEES

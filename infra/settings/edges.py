@@ -50,6 +50,8 @@ class EdgeSettings(BaseModel):
     sanctions_sources: tuple[ListSource, ...] = FICTIONAL_SOURCES
     sanctions_dir: Path = Path(".local/lists")
     sanctions_stale_seconds: int = Field(default=36 * 3600, ge=60)
+    # For how many days after it was carried out an order is held against what is new on a list; 0: not at all.
+    sanctions_lookback_days: int = Field(default=30, ge=0, le=3650)
 
     @field_validator("sendgrid_webhook_key")
     @classmethod

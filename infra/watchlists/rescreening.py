@@ -1,4 +1,4 @@
-"""Whom a change of a list concerns: what is new or different on it, against the wires in flight and the customers.
+"""Whom a change of a list concerns: what is new or different on it, against wires and payments, and the customers.
 
 Not everything against everything: the index that is asked has the changed entries alone, with the weights that words
 have on the whole list, so that it finds what the whole list would find.
@@ -7,6 +7,7 @@ have on the whole list, so that it finds what the whole list would find.
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -18,7 +19,7 @@ from models.tables.sanctions import changes, parties_in_flight
 
 @dataclass(frozen=True)
 class Concerned:
-    """A wire in flight or a customer that matches what is new, strongest hit first."""
+    """A wire, a payment or a customer that matches what is new, strongest hit first."""
 
     party: Party
     hits: tuple[Hit, ...]
@@ -33,12 +34,14 @@ async def concerned(
     after: int,
     vocabulary: Vocabulary,
     customers: bool = True,
+    lookback: timedelta = timedelta(0),
     reading: Callable[[Sequence[Subject]], Sequence[Subject]] = tuple,
 ) -> list[Concerned]:
     """Everybody whom the change of a list from version `before` to `after` (named `label`) could concern.
 
-    `vocabulary`: of the index of all lists (`Watchlists.of`). `customers`: whether they are looked through beside the
-    wires. `reading` gives all that is to be compared of a party. For the worker's role.
+    `vocabulary`: of the index of all lists (`Watchlists.of`). `customers`: whether they are looked through beside wires
+    and payments. `lookback`: for how long those that were carried out are. `reading` gives all that is to be compared
+    of a party. For the worker's role.
     """
     new = [one for one in await changes(session, before, after) if one.change != "removed"]
     if not new:
@@ -46,7 +49,7 @@ async def concerned(
     index = await asyncio.to_thread(_index, new, list_name, label, vocabulary)
     return [
         Concerned(party, tuple(hits))
-        async for party in parties_in_flight(session, customers=customers)
+        async for party in parties_in_flight(session, customers=customers, lookback=lookback)
         if (hits := index.screen(reading(party.subjects)))
     ]
 

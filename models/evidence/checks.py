@@ -45,6 +45,8 @@ def examined(pack: EvidencePack, kept: Sequence[Head] = ()) -> list[Finding]:
         *_order(pack),
         *_approvals(pack),
         *_rulings(pack),
+        *_overrides(pack),
+        *_call_backs(pack),
         *_entries(pack),
         *_messages(pack),
         *_lines(pack),
@@ -96,7 +98,10 @@ def _approvals(pack: EvidencePack) -> Iterator[Finding]:
     if pack.wire["status"] in _APPROVED:
         needed = int(pack.wire["approvals_required"])
         enough = len(given) >= needed and (not pack.wire["senior_required"] or any(one["senior"] for one in given))
-        yield _found("enough approvals", enough, f"{len(given)} of {needed}", f"{len(given)} of {needed}, or no senior")
+        overridden = any(one["confirmed_by"] and one["content_hash"] == hashed for one in pack.overrides)
+        told_by = ", the rest by an override" if overridden and not enough else ""
+        counted = f"{len(given)} of {needed}"
+        yield _found("enough approvals", enough or overridden, f"{counted}{told_by}", f"{counted}, or no senior")
     told = {(line["user_id"], line["action"]) for line in _told(pack) if line["outcome"] == "done"}
     alone = [
         one["officer_id"]
@@ -138,6 +143,44 @@ def _rulings(pack: EvidencePack) -> Iterator[Finding]:
             f"{len(pack.screening)} hits",
             f"not {', '.join(map(str, open_hits))}",
         )
+
+
+def _overrides(pack: EvidencePack) -> Iterator[Finding]:
+    maker = str(pack.wire["user_id"])
+    for one in pack.overrides:
+        if one["confirmed_by"] is None:
+            continue
+        deciders = {maker, str(one["proposed_by"]), str(one["confirmed_by"])}
+        two = len(deciders) == len(("maker", "proposer", "confirmer"))
+        yield _found("two officers decided the override", two, str(one["reason"]), "they are not two, or its maker's")
+        saw = hashlib.sha256(str(one["evidence"]).encode()).hexdigest() == one["evidence_hash"]
+        yield _found("what both saw of the override is what was kept", saw, "it is", "it is not")
+        review = one["after_review"]
+        if review is None or review["finding"] is None:
+            due = "nothing" if review is None else f"due {review['due_at']}"
+            yield Finding(check="after-review of the override", outcome=Outcome.OPEN, detail=f"not closed yet, {due}")
+            continue
+        third = str(review["closed_by"]) not in deciders
+        found = str(review["finding"]).replace("_", " ")
+        yield _found("after-review of the override", third, f"{found}, by a third person", "by one of the two")
+
+
+def _call_backs(pack: EvidencePack) -> Iterator[Finding]:
+    if pack.routing is None or not pack.routing.get("call_back") or pack.wire["status"] not in _APPROVED:
+        return
+    callers = {str(one["called_by"]) for one in pack.call_backs if one["result"] == "confirmed"}
+    denied = any(one["result"] == "denied" for one in pack.call_backs)
+    yield _found(
+        "the customer confirmed it by telephone",
+        bool(callers) and not denied and str(pack.wire["user_id"]) not in callers,
+        f"{len(pack.call_backs)} calls",
+        "nobody called, or the customer denied it",
+    )
+    approvers = {str(one["officer_id"]) for one in pack.approvals if one["decision"] == "approve"}
+    for one in pack.overrides:
+        approvers |= {str(one["proposed_by"]), str(one["confirmed_by"])} if one["confirmed_by"] else set()
+    alone = len(approvers | callers) == 1
+    yield _found("whoever called did not approve alone", not alone, "they did not", "they did")
 
 
 def _told(pack: EvidencePack) -> Iterator[dict[str, str | None]]:

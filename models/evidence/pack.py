@@ -79,6 +79,9 @@ class EvidencePack(Part):
     approvals: list[dict[str, Any]]
     screening: list[dict[str, Any]]
     rulings: list[dict[str, Any]]
+    # Packs that were made before there were these have none.
+    overrides: list[dict[str, Any]] = []
+    call_backs: list[dict[str, Any]] = []
     routing: dict[str, Any] | None
     questions: list[dict[str, Any]]
     recalls: list[dict[str, Any]]

@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
+from models.bank_codes import country_of
 from models.screening.entries import Facts, Subject, SubjectKind
 
 
@@ -31,7 +32,7 @@ class Customer:
 
 @dataclass(frozen=True)
 class Party:
-    """A wire in flight, or a customer, with all that is screened of it."""
+    """A wire or a payment, or a customer, with all that is screened of it. `kind` is which of them it is."""
 
     kind: str
     id: UUID
@@ -62,6 +63,19 @@ def subjects_of_wire(wire: Mapping[str, Any], debtor: Customer) -> list[Subject]
         subjects.append(Subject("creditor_bank_bic", bic, SubjectKind.BIC))
         subjects.append(Subject("creditor_bank_country", bic[4:6], SubjectKind.COUNTRY))
     return [subject for subject in subjects if subject.text]
+
+
+def subjects_of_payment(payment: Mapping[str, Any], debtor: Customer) -> list[Subject]:
+    """Everything that a payment by a local rail names, by the columns of its row."""
+    order = {
+        "recipient_country": country_of(payment["recipient_bic"], payment["recipient_account_number"]),
+        "recipient_name": payment["recipient_name"],
+        "recipient_bank_swift": payment["recipient_bic"],
+        "recipient_bank_name": "",
+        "recipient_address": None,
+        "reference": payment["reference"],
+    }
+    return subjects_of_wire(order, debtor)
 
 
 def record_of(field: str, wire: Mapping[str, Any]) -> tuple[str, str] | None:

@@ -118,11 +118,22 @@ class Row(BaseModel):
 
 
 class Matrix(BaseModel):
-    """An approval matrix. Raises `ValueError` (pydantic's) for one that leaves wires out, or is not monotone."""
+    """An approval matrix. Raises `ValueError` (pydantic's) for one that leaves wires out, or is not monotone.
+
+    A wire over `call_back_over` (major units of the base currency) to somebody new takes a call-back to its customer,
+    whichever row decides; None: no wire does.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     rows: Annotated[tuple[Row, ...], Field(min_length=1, max_length=MOST_ROWS)]
+    call_back_over: Annotated[int, Field(gt=0)] | None = None
+
+    def calls_back(self, facts: Facts, currency: str) -> bool:
+        """Whether a wire with these facts takes a call-back, in a bank whose base currency is `currency`."""
+        if self.call_back_over is None or not facts.new_beneficiary:
+            return False
+        return facts.base_minor is None or facts.base_minor > to_minor(self.call_back_over, currency)
 
     def decides(self, facts: Facts, currency: str) -> Row:
         """The row that decides about a wire with these facts, in a bank whose base currency is `currency`."""
@@ -145,15 +156,9 @@ class Matrix(BaseModel):
 
     @model_validator(mode="after")
     def _more_risk_never_means_fewer_approvers(self) -> Self:
-        # `base_minor` says here how many of the amounts that rows name the wire is over.
-        bounds = sorted({row.over for row in self.rows if row.over is not None})
-        indexes = [None if row.over is None else bounds.index(row.over) for row in self.rows]
-        decided = {
-            facts: next(row for row, over in zip(self.rows, indexes, strict=True) if row.applies(facts, over))
-            for facts in _wires(len(bounds))
-        }
+        bounds, decided = self._decided()
         for facts, row in decided.items():
-            for riskier in _riskier(facts, len(bounds)):
+            for riskier in _riskier(facts, bounds):
                 above = decided[riskier]
                 if above is not row and not covers(above.approvers, row.approvers):
                     raise ValueError(
@@ -161,6 +166,37 @@ class Matrix(BaseModel):
                         f" {_named(row.approvers)} by the row {row.name}: put {row.name} above it, or ask for more"
                     )
         return self
+
+    @model_validator(mode="after")
+    def _whoever_calls_back_does_not_approve_alone(self) -> Self:
+        if self.call_back_over is None:
+            return self
+        for facts, row in self._decided()[1].items():
+            # Nobody would be there to look at what the call has told.
+            if (
+                facts.new_beneficiary
+                and _is_over(facts, self._bounds().index(self.call_back_over))
+                and not row.approvers
+            ):
+                raise ValueError(
+                    f"the row {row.name} asks for nobody about wires over {self.call_back_over} to somebody new, which"
+                    " take a call-back: ask for an officer there"
+                )
+        return self
+
+    def _bounds(self) -> list[int]:
+        named = {row.over for row in self.rows} | {self.call_back_over}
+        return sorted(over for over in named if over is not None)
+
+    def _decided(self) -> tuple[int, dict[Facts, Row]]:
+        """How many amounts the matrix names, and which row decides about every kind of wire. `base_minor` is how
+        many of these amounts the wire is over."""
+        bounds = self._bounds()
+        indexes = [None if row.over is None else bounds.index(row.over) for row in self.rows]
+        return len(bounds), {
+            facts: next(row for row, over in zip(self.rows, indexes, strict=True) if row.applies(facts, over))
+            for facts in _wires(len(bounds))
+        }
 
 
 def covers(more: Sequence[Approver], less: Sequence[Approver]) -> bool:
@@ -215,6 +251,10 @@ def _riskier(facts: Facts, most: int) -> Iterator[Facts]:
             yield facts.model_copy(update={name: True})
 
 
+def _is_over(facts: Facts, bound: int) -> bool:
+    return facts.base_minor is None or facts.base_minor > bound
+
+
 def _named(approvers: Sequence[Approver]) -> str:
     return " and ".join(approvers) or "nobody"
 
@@ -237,5 +277,6 @@ DEFAULT_MATRIX: Final = Matrix(
         Row(name="new_beneficiary", new_beneficiary=True, approvers=_ONE),
         Row(name="over_10k", over=10_000, approvers=_ONE),
         Row(name="small_and_known", approvers=_ONE),
-    )
+    ),
+    call_back_over=1_000_000,
 )

@@ -52,6 +52,8 @@ class WireState(BaseModel):
     senior_required: bool = False
     # Which row of which approval matrix decided who approves.
     matrix_row: str | None = None
+    # The customer has to be called back before anybody approves.
+    call_back_due: bool = False
     assignee: UUID | None = None
     sla_stage: SlaStage = SlaStage.NONE
     sla_deadline: datetime | None = None
@@ -112,6 +114,8 @@ def case_file(state: WireState, silent_since: datetime | None = None) -> str:
     ]
     if state.matrix_row:
         lines.append(f"| Decided by | {state.matrix_row} |")
+    if state.call_back_due and not state.ended:
+        lines.append("| Call-back | **due**: nobody approves before the customer has confirmed it |")
     if state.assignee:
         lines.append(f"| Looked after by | `{state.assignee}` |")
     if state.sla_deadline:

@@ -54,6 +54,8 @@ class Routing(BaseModel):
     facts: Facts
     rates: tuple[Rate, ...] = ()
     summed_wires: int = 1
+    # Whether the customer is called back before anybody approves.
+    call_back: bool = False
     standing: str
     country: str
     signs: tuple[str, ...] = ()
@@ -89,5 +91,5 @@ class Routing(BaseModel):
         return (
             f"Row {self.row.name} of matrix {self.matrix_version} ({self.row.said(self.base_currency)}): {who}."
             f" {worth}; country {self.country}: {self.facts.country} risk; beneficiary: {self.standing};"
-            f" customer: {self.facts.customer} risk{signs}."
+            f" customer: {self.facts.customer} risk{signs}.{' The customer is called back.' if self.call_back else ''}"
         )

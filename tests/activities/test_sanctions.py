@@ -14,9 +14,9 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.testing import ActivityEnvironment
 
+from activities.rescreening import RescreeningSteps
 from activities.sanctions import SanctionsSteps
 from activities.wires import WireDesk
-from activities.wires.rescreening import RescreeningSteps
 from infra.database import Principal, transaction
 from infra.providers.bank import FolderChannel
 from infra.providers.sanctions import Fetcher
@@ -223,6 +223,7 @@ async def test_how_old_lists_may_be_is_a_setting(worker_engine: AsyncEngine, tmp
 
 
 GLOBEX = ListedEntity(id="AD-9", kind=Kind.ENTITY, name="Globex Trading")
+LOOKBACK = timedelta(days=30)
 LETTERS = "notifications WHERE event = 'wire.listed_after_release'"
 
 
@@ -231,7 +232,7 @@ class Flight(Bench):
 
     def __init__(self, *args: Any, **settings: Any) -> None:
         super().__init__(*args, **settings)
-        self.rescreening = RescreeningSteps(self.approval._desk)
+        self.rescreening = RescreeningSteps(self.approval._desk, LOOKBACK)
 
     async def count(self, what: str) -> int:
         """How many rows there are of `what` (a table, and a condition)."""

@@ -66,13 +66,13 @@ def in_euros(desk: Routes, minor: int, **changes: Any) -> dict[str, Any]:
 async def test_why_is_kept_with_the_wire_and_never_changes(desk: Routes) -> None:
     state = await desk.routed(amount_minor=300_000_00)
     assert (state.approvals_required, state.senior_required) == (2, False)
-    assert state.matrix_row == "row over_250k of matrix 1"
+    assert state.matrix_row == "row over_250k of matrix 2"
     kept = await desk.kept(state.wire_id)
     assert (kept.matrix_version, kept.matrix_row, kept.approvers) == (1, "over_250k", ["officer", "officer"])
     # 300,000 / 1.08, rounded up.
     assert (kept.base_currency, kept.amount_base_minor, kept.summed_base_minor) == ("EUR", 27_777_778, 27_777_778)
     assert kept.explanation == (
-        "Row over_250k of matrix 1 (over 250,000 EUR): officer, officer. 277,777.78 EUR; country US: low risk;"
+        "Row over_250k of matrix 2 (over 250,000 EUR): officer, officer. 277,777.78 EUR; country US: low risk;"
         " beneficiary: new; customer: low risk."
     )
     (rate,) = kept.inputs["rates"]

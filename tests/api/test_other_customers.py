@@ -35,6 +35,7 @@ OWNED = {
     "schedule_id": "SELECT 'ledger-proof'",
     "break_id": "SELECT id FROM reconciliation_breaks LIMIT 1",
     "country": "SELECT 'ZZ'",
+    "override_id": "SELECT id FROM wire_overrides LIMIT 1",
     "delegation_id": "SELECT id FROM approver_delegations LIMIT 1",
     "user_id": "SELECT user_id FROM wire_transfers LIMIT 1",
 }

@@ -331,6 +331,6 @@ async def test_countries_are_rated_by_seniors(door: Door) -> None:
 async def test_the_matrix_and_the_limits_can_be_read_by_the_desk(door: Door) -> None:
     _, officer = await door.officer("auditor")
     matrix = (await door.client.get(f"{ADMIN}/approval-matrix", headers=officer)).json()
-    assert (matrix["version"], matrix["base_currency"], matrix["rows"][1]["name"]) == (1, "EUR", "over_1m")
+    assert (matrix["version"], matrix["base_currency"], matrix["rows"][1]["name"]) == (2, "EUR", "over_1m")
     limits = (await door.client.get(f"{ADMIN}/approver-limits", headers=officer)).json()["data"]
     assert {one["preset"]: one["per_wire"] for one in limits}["*"] == 5_000_000

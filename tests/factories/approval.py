@@ -28,14 +28,16 @@ async def as_shipped(owner: AsyncEngine) -> AsyncIterator[None]:
         async with transaction(owner) as session:
             # Behind the backs of the triggers that keep every version.
             await session.execute(text("SET LOCAL session_replication_role = replica"))
-            await session.execute(text("DELETE FROM approval_matrices WHERE note <> 'As shipped'"))
+            await session.execute(text("DELETE FROM approval_matrices WHERE note NOT LIKE 'As shipped%'"))
             for table, rows in kept.items():
                 await session.execute(text(f"DELETE FROM {table}"))
                 put_back = f"INSERT INTO {table} SELECT * FROM jsonb_populate_recordset(CAST(NULL AS {table}), :rows)"
                 await session.execute(text(put_back.replace(":rows", "CAST(:rows AS jsonb)")), {"rows": rows})
 
 
-async def published(owner: AsyncEngine, *rows: Row) -> int:
+async def published(owner: AsyncEngine, *rows: Row, call_back_over: int | None = None) -> int:
     """A matrix of these rows decides from now on; its version. Within `as_shipped`."""
     async with transaction(owner) as session:
-        return await wires.publish_matrix(session, Matrix(rows=rows), note="A test's", operator="tests")
+        return await wires.publish_matrix(
+            session, Matrix(rows=rows, call_back_over=call_back_over), note="A test's", operator="tests"
+        )

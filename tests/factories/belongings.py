@@ -161,12 +161,22 @@ _ROWS = """
     INSERT INTO price_alert_firings (alert_id, number, user_id, price, as_of, fired_at)
         SELECT id, 1, user_id, 1, now(), now() FROM price_alerts;
 """
-# A wire is recalled when it has left; here that is said without the steps before it.
-_RECALLED = """
+# A wire is recalled when it has left, and overridden while officers decide; here that is said without the steps before.
+_LATER = """
     ALTER TABLE wire_recalls DISABLE TRIGGER wire_recalls_made;
     INSERT INTO wire_recalls (wire_id, user_id, requested_by, case_id, reason)
         VALUES (CAST(:wire AS uuid), :customer, :officer, 'R1', 'DUPL');
     ALTER TABLE wire_recalls ENABLE TRIGGER wire_recalls_made;
+    ALTER TABLE wire_call_backs DISABLE TRIGGER wire_call_backs_made;
+    ALTER TABLE wire_overrides DISABLE TRIGGER wire_overrides_made;
+    INSERT INTO wire_call_backs (wire_id, maker_id, content_hash, number, known_since, spoken_to, result, called_by)
+        VALUES (CAST(:wire AS uuid), :customer, sha256('w'), '+31201234567', now(), 'Clara', 'confirmed', :officer);
+    INSERT INTO wire_overrides (wire_id, maker_id, content_hash, reason, evidence, evidence_hash, proposed_by)
+        VALUES (CAST(:wire AS uuid), :customer, sha256('w'), 'It closes at noon', 'seen', sha256('seen'), :senior);
+    INSERT INTO wire_after_reviews (override_id, started_at, remind_at, escalate_at, due_at)
+        SELECT id, now(), now(), now(), now() + interval '1 day' FROM wire_overrides;
+    ALTER TABLE wire_call_backs ENABLE TRIGGER wire_call_backs_made;
+    ALTER TABLE wire_overrides ENABLE TRIGGER wire_overrides_made;
 """
 
 
@@ -183,7 +193,7 @@ async def belongings(owner: AsyncEngine, api: AsyncEngine) -> tuple[People, str]
     async with transaction(owner) as session:
         opening_account = await internal_account(session, InternalPurpose.OPENING, "USD")
         await post_one(session, entry(opening_account, everybody.usd_account, 1_00, "USD"))
-        for statement in (_ROWS + _RECALLED).split(";\n"):
+        for statement in (_ROWS + _LATER).split(";\n"):
             if statement.strip():
                 await session.execute(text(statement), values)
     return everybody, str(wire.id)

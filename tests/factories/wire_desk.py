@@ -115,11 +115,17 @@ class Door:
         """The first step of the process. Needs `make.sanctions_list`."""
         await self.approval.screen(_step(wire_id))
 
-    async def awaiting(self, customer: Customer, **changes: Any) -> str:
-        """A wire that waits for officers; its id."""
+    async def routed(self, customer: Customer, **changes: Any) -> str:
+        """A wire that was screened and routed to its officers; its id."""
         wire_id = await self.ordered(customer, **changes)
         await self.screened(wire_id)
         await self.approval.route(_step(wire_id))
+        return wire_id
+
+    async def awaiting(self, customer: Customer, **changes: Any) -> str:
+        """A wire that waits for nothing but officers: its customer is called back where it takes that. Its id."""
+        wire_id = await self.routed(customer, **changes)
+        await make.called(self.owner, wire_id)
         return wire_id
 
     async def ruled(

@@ -200,6 +200,42 @@ async def approved(engine: AsyncEngine, people: People, wire_id: UUID, which: in
         return await wires.approve(session, wire_id, people.officers[which], senior=False, comment="seen")
 
 
+async def called(engine: AsyncEngine, wire_id: UUID | str, result: str = "confirmed") -> None:
+    """Somebody of the staff has called the customer on a number known for long, where the wire takes a call-back."""
+    async with transaction(engine) as session:
+        due = await session.execute(
+            text(
+                "SELECT w.user_id FROM wire_transfers w JOIN wire_routings r ON r.wire_id = w.id"
+                " WHERE w.id = CAST(:id AS uuid) AND r.call_back"
+            ),
+            {"id": str(wire_id)},
+        )
+        customer = due.scalar_one_or_none()
+    if customer is None:
+        return
+    await known_number(engine, customer)
+    caller = await person(engine, "Cora Caller", role="admin", rights=frozenset({"wires:read"}))
+    async with transaction(engine) as session:
+        await session.execute(
+            text(
+                "INSERT INTO wire_call_backs (wire_id, maker_id, content_hash, number, known_since, spoken_to, result,"
+                " called_by) SELECT w.id, u.id, w.content_hash, u.phone, u.phone_since, 'Clara', :result, :caller"
+                " FROM wire_transfers w JOIN users u ON u.id = w.user_id WHERE w.id = CAST(:id AS uuid)"
+            ),
+            {"id": str(wire_id), "result": result, "caller": caller},
+        )
+
+
+async def known_number(engine: AsyncEngine, customer: UUID, since: str = "2000-01-01") -> None:
+    """The bank knows a telephone number of the customer since then."""
+    async with transaction(engine) as session:
+        await session.execute(text("UPDATE users SET phone = '+31201234567' WHERE id = :id"), {"id": customer})
+        await session.execute(
+            text("UPDATE users SET phone_since = CAST(CAST(:since AS text) AS timestamptz) WHERE id = :id"),
+            {"id": customer, "since": since},
+        )
+
+
 async def ruled(engine: AsyncEngine, people: People, wire_id: UUID, ruling: Ruling = Ruling.CLEAR, **wish: Any) -> Wire:
     """Two officers, one of them senior, rule: about every open hit of a wire, or about its money."""
     about_hits = ruling in ABOUT_HITS

@@ -100,6 +100,30 @@ def test_nobody_may_be_asked_for_where_everything_is_harmless() -> None:
     assert made.decides(Facts(base_minor=None), "EUR").approvers == (O,)
 
 
+@pytest.mark.parametrize(
+    ("facts", "takes_one"),
+    [
+        (Facts(base_minor=1000 * K, new_beneficiary=True), False),
+        (Facts(base_minor=1000 * K + 1, new_beneficiary=True), True),
+        (Facts(base_minor=None, new_beneficiary=True), True),
+        (Facts(base_minor=9000 * K, similar_name=True), False),
+    ],
+)
+def test_a_customer_is_called_back_about_much_to_somebody_new(facts: Facts, takes_one: bool) -> None:
+    assert DEFAULT_MATRIX.calls_back(facts, "EUR") is takes_one
+    assert not matrix(REST).calls_back(facts, "EUR")
+
+
+def test_a_call_back_takes_somebody_who_approves_after_it() -> None:
+    harmless: dict[str, Any] = {"name": "harmless", "approvers": []}
+    with pytest.raises(ValidationError, match="take a call-back: ask for an officer there"):
+        Matrix.model_validate({"rows": [harmless], "call_back_over": 5000})
+    over = {"name": "over", "over": 5000, "approvers": ["officer"]}
+    assert Matrix.model_validate({"rows": [over, harmless], "call_back_over": 5000}).call_back_over == 5000
+    with pytest.raises(ValidationError, match="take a call-back"):
+        Matrix.model_validate({"rows": [over, harmless], "call_back_over": 4999})
+
+
 RISKS = st.sampled_from(Risk)
 FACTS = st.builds(
     Facts,

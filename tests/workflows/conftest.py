@@ -44,6 +44,16 @@ async def until(look: Callable[[], Awaitable[Any]], wanted: Callable[[Any], bool
     return seen
 
 
+async def at_rest(process: WorkflowHandle[Any, Any]) -> WorkflowHandle[Any, Any]:
+    """The process, once it has no task: time that is let pass in the middle of one loses the task."""
+
+    async def busy() -> bool:
+        return (await process.describe()).raw_description.HasField("pending_workflow_task")
+
+    await until(busy, lambda is_so: not is_so)
+    return process
+
+
 @dataclass
 class Desk:
     """People, the bank on the other side, and the durable side, over real servers."""
@@ -106,11 +116,11 @@ class Desk:
 
     async def passes(self, wire_id: UUID, span: timedelta) -> None:
         """Lets time pass for the wire's process, and for nothing else."""
-        await self.time.fast_forward(self.process(wire_id), span)
+        await self.time.fast_forward(await at_rest(self.process(wire_id)), span)
 
     async def passes_until_the_end(self, wire_id: UUID) -> WireState:
         """Lets time pass for the wire's process until it has ended."""
-        await self.time.fast_forward(self.process(wire_id))
+        await self.time.fast_forward(await at_rest(self.process(wire_id)))
         return await self.process(wire_id).result()
 
     async def events(self, wire_id: UUID) -> list[str]:

@@ -13,7 +13,7 @@ from models.payments import PaymentOrder, PaymentState, Rhythm, StandingOrderSta
 from models.tables import ledger
 from models.tables.payments import Payment
 from tests.factories import payments as make
-from tests.workflows.conftest import Desk, until
+from tests.workflows.conftest import Desk, at_rest, until
 
 
 async def pay(desk: Desk, order: PaymentOrder) -> UUID:
@@ -42,7 +42,7 @@ def standing_process(desk: Desk, standing_order_id: UUID) -> WorkflowHandle[Any,
 
 async def passes(desk: Desk, handle: WorkflowHandle[Any, Any], span: timedelta) -> None:
     """Lets time pass for one process, and for nothing else."""
-    await desk.time.fast_forward(handle, span)
+    await desk.time.fast_forward(await at_rest(handle), span)
 
 
 async def row(desk: Desk, payment_id: UUID) -> Payment:

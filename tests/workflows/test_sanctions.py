@@ -1,18 +1,21 @@
 """The daily refresh: each list by itself, a failure is told and seen, and the wires in flight are screened again."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
-from temporalio.client import WorkflowFailureError
+from temporalio.client import WorkflowFailureError, WorkflowHandle
 from temporalio.exceptions import ApplicationError
 
 from infra.schedules import SCHEDULES
 from models.screening import Kind, ListedEntity
 from models.screening.lists import Imported
+from tests.factories import payments as pay_make
 from tests.factories import wires as make
 from tests.factories.damage import damage
 from tests.workflows.conftest import Desk, until
+from tests.workflows.payment_desk import passes, pay, process, reaches, row
 
 # On the list that a refresh brings, and not on the one that these tests begin with.
 THORNFIELD = "Thornfield Grain and Freight Cooperative"
@@ -77,6 +80,25 @@ async def test_a_waiting_wire_goes_to_the_compliance_desk_without_waiting_for_it
     assert await desk.status(similar) == "awaiting_approval"
     assert await desk.events(other) == before
     assert await desk.count("sanctions_rescreenings WHERE woken = 2 AND told = 0") == 1
+
+
+async def timers(handle: WorkflowHandle[Any, Any]) -> int:
+    """How many timers a process has set."""
+    history = await handle.fetch_history()
+    return sum(event.HasField("timer_started_event_attributes") for event in history.events)
+
+
+async def test_a_payment_that_waits_for_its_day_is_stopped_on_it(desk: Desk) -> None:
+    day = datetime.now(UTC).date() + timedelta(days=3)
+    order = pay_make.sepa_order(desk.people, recipient_name=THORNFIELD, due_on=day)
+    payment_id = await pay(desk, order)
+    await newly_listed(desk)
+    assert (await row(desk, payment_id)).status == "scheduled"
+    # It has looked, and waits again, before its time is let pass.
+    await until(lambda: timers(process(desk, payment_id)), lambda set_: set_ == 2)
+    await passes(desk, process(desk, payment_id), timedelta(days=4))
+    assert await reaches(desk, payment_id, "blocked", "released") == "blocked"
+    assert desk.bank.answer() == 0
 
 
 async def test_an_approved_wire_is_blocked_before_its_window_opens(desk: Desk) -> None:

@@ -117,6 +117,7 @@ async def test_a_large_wire_needs_two_officers(desk: Desk) -> None:
 
 async def test_a_very_large_wire_needs_a_senior_officer_among_them(desk: Desk) -> None:
     wire_id = await awaiting(desk, amount_minor=2_000_000_00)
+    await make.called(desk.engine, wire_id)
     await desk.approve(wire_id, 0)
     await desk.approve(wire_id, 1)
     assert await desk.status(wire_id) == "awaiting_approval"

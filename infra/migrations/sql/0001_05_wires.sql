@@ -99,7 +99,7 @@ CREATE TABLE wire_events (
 CREATE TRIGGER wire_events_append_only BEFORE UPDATE OR DELETE ON wire_events
     FOR EACH ROW EXECUTE FUNCTION app.refuse_change();
 
--- As it stands now: 0019_03_guard.sql.
+-- As it stands now: 0036_02_guard.sql.
 CREATE FUNCTION app.guard_wire() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, app, pg_temp AS $$
 DECLARE

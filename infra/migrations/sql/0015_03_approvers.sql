@@ -169,6 +169,7 @@ BEGIN
     END IF;
     RETURN NEW;
 END $$;
+-- As it stands now: 0036_01_overrides.sql.
 CREATE FUNCTION app.approved_in_a_day(officer uuid) RETURNS bigint
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, app, pg_temp
     RETURN (SELECT coalesce(sum(a.base_minor), 0)::bigint FROM wire_approvals a

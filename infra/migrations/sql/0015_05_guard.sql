@@ -4,7 +4,7 @@ INSERT INTO wire_moves (from_status, to_status, mover) VALUES ('pending', 'appro
 
 -- What a wire orders never changes, it moves as `wire_moves` says, and it is approved when every place of its routing is
 -- filled. Nobody has to approve where the routing says so, and screening has found nothing.
--- As it stands now: 0019_03_guard.sql.
+-- As it stands now: 0036_02_guard.sql.
 CREATE OR REPLACE FUNCTION app.guard_wire() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, app, pg_temp AS $$
 DECLARE

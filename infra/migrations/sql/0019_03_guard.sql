@@ -1,5 +1,6 @@
 -- What a wire orders never changes, it moves as `wire_moves` says, what screening found lets it go on or not, and it is
 -- approved when every place of its routing is filled. Nobody has to approve where the routing says so.
+-- As it stands now: 0036_02_guard.sql.
 CREATE OR REPLACE FUNCTION app.guard_wire() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, app, pg_temp AS $$
 DECLARE

@@ -1,6 +1,7 @@
 -- Everything that the bank keeps about one wire, as one document: an evidence pack (models/evidence.py) is made of it.
 -- It is a function, so that a pack is whole or is not made: row level security would leave out, without a word, what one
 -- officer's rights do not show. What a new feature keeps about wires is added here.
+-- As it stands now: 0037_02_evidence.sql.
 CREATE FUNCTION wire_evidence(wanted uuid) RETURNS jsonb
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, app, pg_temp AS $$
     SELECT jsonb_build_object(

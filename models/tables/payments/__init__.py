@@ -1,7 +1,7 @@
 """Payments as they are kept (`rows`), what people do to them (`acts`), and the orders that repeat them (`standing`)."""
 
-from models.tables.payments.acts import cancel, place, set_aside
-from models.tables.payments.rows import Payment, PaymentEvent, find, locked, state, tell, timeline
+from models.tables.payments.acts import cancel, place, set_aside, wake
+from models.tables.payments.rows import Payment, PaymentEvent, find, locked, state, tell, timeline, with_ids
 from models.tables.payments.standing import (
     StandingOrder,
     cancel_standing,
@@ -32,4 +32,6 @@ __all__ = [
     "tell",
     "timeline",
     "upcoming_of",
+    "wake",
+    "with_ids",
 ]

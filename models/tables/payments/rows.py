@@ -131,6 +131,12 @@ async def find(session: AsyncSession, payment_id: UUID) -> Payment | None:
     return (await session.execute(select(Payment).where(Payment.id == payment_id))).scalar_one_or_none()
 
 
+async def with_ids(session: AsyncSession, ids: Sequence[UUID]) -> Sequence[Payment]:
+    """The payments with these ids, as far as they can be seen, in the order of the ids."""
+    chosen = select(Payment).where(col(Payment.id).in_(ids)).order_by(col(Payment.id))
+    return (await session.execute(chosen)).scalars().all()
+
+
 async def tell(
     session: AsyncSession,
     payment: Payment,

@@ -55,23 +55,25 @@ async def check_eyes(
 ) -> None:
     """Raises `FourEyes` where maker or an earlier approver and this officer are one pair of eyes: one lends the other
     their right, now or when the other one approved."""
-    if behalf == wire.user_id or await _same(session, wire.user_id, officer, at):
+    if behalf == wire.user_id or await same_eyes(session, wire.user_id, officer, at):
         raise FourEyes("whoever ordered this wire lends you their right, or you lend them yours")
     people = {officer, behalf} - {None}
     for approval in earlier:
         if approval.decision != "approve" or approval.officer_id == officer:
             continue
         given = approval.created_at or at
-        if (
-            people & {approval.officer_id, approval.on_behalf_of}
-            or await _same(session, approval.officer_id, officer, at)
-            or await _same(session, approval.officer_id, officer, given)
+        if people & {approval.officer_id, approval.on_behalf_of} or await same_eyes(
+            session, approval.officer_id, officer, at, given
         ):
             raise FourEyes("an officer who lends you their right, or you yours, has approved this wire")
 
 
-async def _same(session: AsyncSession, one: UUID, other: UUID, at: datetime) -> bool:
-    return bool((await session.execute(_SAME_EYES, {"one": one, "other": other, "at": at})).scalar_one())
+async def same_eyes(session: AsyncSession, one: UUID, other: UUID, *moments: datetime) -> bool:
+    """Whether one of two people lends the other their right, now or at one of these moments."""
+    for at in (datetime.now(UTC), *moments):
+        if (await session.execute(_SAME_EYES, {"one": one, "other": other, "at": at})).scalar_one():
+            return True
+    return False
 
 
 async def check_limit(session: AsyncSession, principal: UUID, base_minor: int | None, currency: str) -> None:

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from models.errors import AlreadyDecided, ContentChanged, DeadlinePassed, WrongState
 from models.tables import ledger
 from models.tables.wires.approvers import check_eyes, check_limit, roles_for
+from models.tables.wires.call_backs import check_called_back, check_not_alone
 from models.tables.wires.routing import routing_of
 from models.tables.wires.rows import Wire, WireApproval, approvals, hits, tell
 from models.tables.wires.snapshot import snapshot, snapshot_hash
@@ -48,17 +49,18 @@ async def approve(
 
     An officer whom none of the open places is for approves too, and fills none. `seen` is the hash of the evidence that
     the officer looked at. Raises `NotFound`, `FourEyes`, `WrongState`, `DeadlinePassed`, `AlreadyDecided`,
-    `ContentChanged`, `EvidenceChanged`, `NotDelegated`, `NotYourTurn`, `ApproverLimitExceeded`, and `ScreeningOpen`
-    while the compliance desk has not decided what screening found.
+    `ContentChanged`, `EvidenceChanged`, `NotDelegated`, `NotYourTurn`, `ApproverLimitExceeded`, `CallBackMissing`, and
+    `ScreeningOpen` while the compliance desk has not decided what screening found.
     """
     wire = await to_decide(session, wire_id, officer)
-    _check_approvable(wire)
+    check_approvable(wire)
     earlier = await approvals(session, wire.id)
     _check_undecided(wire, officer, earlier)
     held = rights | {"wires:approve"} | ({"wires:high_value"} if senior else set())
     roles = await roles_for(session, officer, held, on_behalf_of)
     await check_eyes(session, wire, officer, on_behalf_of, earlier, datetime.now(UTC))
     routing = await routing_of(session, wire.id)
+    await check_called_back(session, wire, routing)
     place = _place(routing, earlier, roles)
     if place is not None:
         await check_limit(session, on_behalf_of or officer, routing.amount_base_minor, routing.base_currency)
@@ -70,13 +72,14 @@ async def approve(
     await session.flush()
     given = sum(one.place is not None for one in (*earlier, decision))
     if given == wire.approvals_required:
+        await check_not_alone(session, wire, routing, [*earlier, decision])
         wire.status = WireStatus.APPROVED
         wire.approved_by, wire.approved_at = officer, datetime.now(UTC)
         wire.sla_stage = SlaStage.MET
         await session.flush()
     fills = None if place is None else routing.approvers[place - 1]
-    data = {"given": given, "required": wire.approvals_required, "comment": comment, "fills": fills}
-    data |= {"on_behalf_of": on_behalf_of} if on_behalf_of else {}
+    lent = {"on_behalf_of": on_behalf_of} if on_behalf_of else {}
+    data = {"given": given, "required": wire.approvals_required, "comment": comment, "fills": fills, **lent}
     await tell(session, wire, "approval_given", actor="officer", actor_id=officer, data=data)
     await wake(session, wire, request_id)
     return wire
@@ -132,7 +135,8 @@ async def _decision(
     )
 
 
-def _check_approvable(wire: Wire) -> None:
+def check_approvable(wire: Wire) -> None:
+    """Raises `WrongState`, `ScreeningOpen` and `DeadlinePassed` where a wire does not wait for approval now."""
     if wire.status != WireStatus.AWAITING_APPROVAL:
         raise WrongState(f"the wire is {wire.status}; only one that is awaiting approval can be approved")
     if wire.compliance_status != ComplianceStatus.CLEAR:
@@ -144,6 +148,11 @@ def _check_approvable(wire: Wire) -> None:
 def _check_undecided(wire: Wire, officer: UUID, earlier: Sequence[WireApproval]) -> None:
     if any(decision.officer_id == officer for decision in earlier):
         raise AlreadyDecided("you have decided about this wire before")
+    check_content(wire)
+
+
+def check_content(wire: Wire) -> None:
+    """Raises `ContentChanged` for a wire that does not say what was ordered."""
     if content_hash(ordered(wire)) != wire.content_hash:
         raise ContentChanged("the wire does not say what was ordered; it cannot be decided about")
 

@@ -13,19 +13,21 @@ from models.audit import Outcome
 from models.tables.audit import AuditEntry, append
 from models.wires.approval import Matrix
 
-_NEWEST: Final = text("SELECT version, CAST(rows AS text) FROM approval_matrices ORDER BY version DESC LIMIT 1")
+_NEWEST: Final = text(
+    "SELECT version, CAST(rows AS text), call_back_over FROM approval_matrices ORDER BY version DESC LIMIT 1"
+)
 
 
 @lru_cache(maxsize=8)
-def _read(rows: str) -> Matrix:
+def _read(rows: str, call_back_over: int | None) -> Matrix:
     # Checking that a matrix is monotone takes longer than asking it; a version never changes.
-    return Matrix.model_validate({"rows": json.loads(rows)})
+    return Matrix.model_validate({"rows": json.loads(rows), "call_back_over": call_back_over})
 
 
 async def newest_matrix(session: AsyncSession) -> tuple[int, Matrix]:
     """The matrix that decides now, and its version."""
     row = (await session.execute(_NEWEST)).one()
-    return row.version, _read(row.rows)
+    return row.version, _read(row.rows, row.call_back_over)
 
 
 async def publish_matrix(session: AsyncSession, matrix: Matrix, *, note: str, operator: str) -> int:
@@ -34,10 +36,10 @@ async def publish_matrix(session: AsyncSession, matrix: Matrix, *, note: str, op
     rows = matrix.model_dump(mode="json")["rows"]
     made = await session.execute(
         text(
-            "INSERT INTO approval_matrices (rows, note, published_by)"
-            " VALUES (CAST(:rows AS jsonb), :note, :operator) RETURNING version"
+            "INSERT INTO approval_matrices (rows, call_back_over, note, published_by)"
+            " VALUES (CAST(:rows AS jsonb), :call_back_over, :note, :operator) RETURNING version"
         ),
-        {"rows": json.dumps(rows), "note": note, "operator": operator},
+        {"rows": json.dumps(rows), "call_back_over": matrix.call_back_over, "note": note, "operator": operator},
     )
     version: int = made.scalar_one()
     line = AuditEntry(
@@ -47,7 +49,13 @@ async def publish_matrix(session: AsyncSession, matrix: Matrix, *, note: str, op
         resource_type="approval_matrix",
         resource_id=str(version),
         old_values={"version": before},
-        new_values={"version": version, "rows": [row["name"] for row in rows], "note": note, "operator": operator},
+        new_values={
+            "version": version,
+            "rows": [row["name"] for row in rows],
+            "call_back_over": matrix.call_back_over,
+            "note": note,
+            "operator": operator,
+        },
         outcome=Outcome.DONE,
     )
     await append(session, line)

@@ -14,7 +14,8 @@ _BESIDE: Final = text(
     "SELECT (SELECT message_id FROM bank_messages"
     "        WHERE wire_id = :id AND direction = 'outbound' AND recall_id IS NULL AND NOT inquiry) AS message_id,"
     " (SELECT count(*) FROM wire_approvals WHERE wire_id = :id AND place IS NOT NULL) AS given,"
-    " (SELECT 'row ' || matrix_row || ' of matrix ' || matrix_version FROM wire_routings WHERE wire_id = :id) AS row"
+    " (SELECT 'row ' || matrix_row || ' of matrix ' || matrix_version FROM wire_routings WHERE wire_id = :id) AS row,"
+    " NOT app.called_back(:id) AS call_back_due"
 )
 
 _IN_DOUBT: Final = {ComplianceStatus.IN_REVIEW, ComplianceStatus.HIT}
@@ -47,6 +48,7 @@ async def state(
         approvals_given=beside.given,
         senior_required=wire.senior_required,
         matrix_row=beside.row,
+        call_back_due=beside.call_back_due,
         assignee=wire.assignee,
         sla_stage=SlaStage(wire.sla_stage),
         sla_deadline=wire.sla_deadline,

@@ -78,6 +78,7 @@ async def approvals_needed(
         facts=facts,
         rates=rates.used,
         summed_wires=wires,
+        call_back=matrix.calls_back(facts, base_currency),
         standing=known,
         country=wire.recipient_country,
         signs=signs,
@@ -90,9 +91,9 @@ async def keep_routing(session: AsyncSession, wire: Wire, routing: Routing) -> N
     await session.execute(
         text(
             "INSERT INTO wire_routings (wire_id, matrix_version, matrix_row, approvers, in_order, base_currency,"
-            " amount_base_minor, summed_base_minor, inputs, explanation, content_hash, routed_at) VALUES (:wire_id,"
-            " :version, :row, :approvers, :in_order, :base, :amount, :summed, CAST(:inputs AS jsonb), :explanation,"
-            " :content_hash, :at) ON CONFLICT (wire_id) DO NOTHING"
+            " amount_base_minor, summed_base_minor, call_back, inputs, explanation, content_hash, routed_at)"
+            " VALUES (:wire_id, :version, :row, :approvers, :in_order, :base, :amount, :summed, :call_back,"
+            " CAST(:inputs AS jsonb), :explanation, :content_hash, :at) ON CONFLICT (wire_id) DO NOTHING"
         ),
         {
             "wire_id": wire.id,
@@ -103,6 +104,7 @@ async def keep_routing(session: AsyncSession, wire: Wire, routing: Routing) -> N
             "base": routing.base_currency,
             "amount": routing.amount_base_minor,
             "summed": routing.summed_base_minor,
+            "call_back": routing.call_back,
             "inputs": json.dumps(routing.inputs),
             "explanation": routing.explanation,
             "content_hash": wire.content_hash,

@@ -8,17 +8,18 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from models.tables.wires.call_backs import call_backs
 from models.tables.wires.questions import questions
 from models.tables.wires.routing import routing_of
 from models.tables.wires.rows import Wire, hits
 
-VERSION: Final = 1
+VERSION: Final = 2
 
 
 async def snapshot(session: AsyncSession, wire: Wire) -> str:
-    """All that there is to see about a wire but the decisions of others: content, screening, routing, answers.
+    """All that there is to see about a wire but the decisions of others: content, screening, routing, answers, calls.
 
-    The same for everybody who looks at the same moment; it changes when a list, a finding or an answer does.
+    The same for everybody who looks at the same moment; it changes when a list, a finding, an answer or a call does.
     """
     routing = await routing_of(session, wire.id)
     seen = {
@@ -47,6 +48,10 @@ async def snapshot(session: AsyncSession, wire: Wire) -> str:
         "questions": [
             {"round": asked.round, "question": asked.question, "answer": asked.answer}
             for asked in await questions(session, wire.id)
+        ],
+        "call_backs": [
+            {"called_by": str(call.called_by), "spoken_to": call.spoken_to, "result": call.result, "note": call.note}
+            for call in await call_backs(session, wire.id)
         ],
     }
     return json.dumps(seen, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
