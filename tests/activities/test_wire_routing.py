@@ -68,7 +68,7 @@ async def test_why_is_kept_with_the_wire_and_never_changes(desk: Routes) -> None
     assert (state.approvals_required, state.senior_required) == (2, False)
     assert state.matrix_row == "row over_250k of matrix 2"
     kept = await desk.kept(state.wire_id)
-    assert (kept.matrix_version, kept.matrix_row, kept.approvers) == (1, "over_250k", ["officer", "officer"])
+    assert (kept.matrix_version, kept.matrix_row, kept.approvers) == (2, "over_250k", ["officer", "officer"])
     # 300,000 / 1.08, rounded up.
     assert (kept.base_currency, kept.amount_base_minor, kept.summed_base_minor) == ("EUR", 27_777_778, 27_777_778)
     assert kept.explanation == (
