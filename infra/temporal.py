@@ -140,14 +140,15 @@ def build_worker(
 ) -> Worker:
     """A worker for our task queue, whose steps `measured` counts. On shutdown running activities get
     `worker_drain_seconds` to end."""
+    deployment = deployment_of(settings)
     return Worker(
         client,
         task_queue=settings.task_queue,
         workflows=workflows,
         activities=activities,
-        workflow_runner=sandbox(),
+        workflow_runner=sandbox(versioned=deployment is not None),
         interceptors=[CarriesCorrelation(measured), *interceptors, RefusalsAreFailures()],
-        deployment_config=deployment_of(settings),
+        deployment_config=deployment,
         graceful_shutdown_timeout=timedelta(seconds=settings.worker_drain_seconds),
         max_concurrent_workflow_tasks=100,
         max_concurrent_local_activities=64,
