@@ -16,6 +16,7 @@ from temporalio import activity
 from infra.database import transaction
 from infra.providers.quotes.answers import UNKNOWN
 from models.limits import MONTH
+from models.realtime import EVENTS_KEPT
 from models.upkeep import DataRemoved, UpkeepStep
 
 BATCH: Final = 1000
@@ -35,6 +36,9 @@ _USES: Final = text("DELETE FROM limit_uses WHERE id IN (SELECT id FROM limit_us
 _ANSWERS: Final = text(
     "DELETE FROM idempotency_keys WHERE (user_id, key) IN"
     " (SELECT user_id, key FROM idempotency_keys WHERE created_at < :before LIMIT :batch)"
+)
+_EVENTS: Final = text(
+    "DELETE FROM live_events WHERE id IN (SELECT id FROM live_events WHERE at < :before LIMIT :batch)"
 )
 _PROOFS: Final = text(
     "DELETE FROM side_proofs WHERE id IN (SELECT id FROM side_proofs WHERE at < :before LIMIT :batch)"
@@ -64,6 +68,7 @@ class UpkeepSteps:
             proofs=await self._all(_PROOFS, step.at - PROOFS_KEPT),
             market_answers=await self._all(_MARKET_ANSWERS, step.at - MARKET_ANSWERS_KEPT)
             + await self._all(_NO_ANSWERS, step.at, unknown=orjson.dumps(UNKNOWN).decode()),
+            events=await self._all(_EVENTS, step.at - EVENTS_KEPT),
         )
 
     async def _all(self, statement: TextClause, before: datetime, **more: str) -> int:

@@ -95,10 +95,8 @@ class AlertView(BaseModel):
     created_at: datetime
 
 
-def _told(value: Decimal | None) -> Decimal | None:
-    # Of six decimals that are kept, those that say something, and two at least.
-    if value is None:
-        return None
+def told_price(value: Decimal) -> Decimal:
+    """Of the six decimals that are kept, those that say something, and two at least."""
     plain = value.normalize()
     return cents(plain) if _places(plain) <= 2 else plain
 
@@ -110,16 +108,16 @@ def _places(value: Decimal) -> int:
 
 def _view(alert: PriceAlert) -> AlertView:
     by_percent = alert.condition == Condition.PERCENT_MOVE
-    level = _told(alert.level)
+    level = told_price(alert.level)
     return AlertView(
         **alert.model_dump(include={"id", "symbol", "condition", "repeat", "session_only", "status", "times"}),
         price=None if by_percent else level,
         percent=level if by_percent else None,
-        reference=_told(alert.reference) or Decimal(0),
+        reference=told_price(alert.reference),
         cooldown=int(alert.cooldown.total_seconds()),
         expires_at=alert.expires_at,
         last_at=alert.last_at,
-        last_price=_told(alert.last_price),
+        last_price=None if alert.last_price is None else told_price(alert.last_price),
         created_at=alert.created_at or datetime.now(UTC),
     )
 

@@ -9,9 +9,11 @@ from typing import Any, Final
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
 
 from api.answers import written_json
 from api.errors import Problem
+from api.realtime import description
 from api.routing import PREFIX
 
 router = APIRouter()
@@ -20,7 +22,7 @@ DESCRIPTION: Final = (
     "Aurum, a bank back office. Sign in at `POST /api/v1/auth/login` and send the access token as `Authorization: "
     "Bearer …`. Amounts are JSON numbers with the currency's decimals; inputs also take decimal strings. Errors are "
     "`application/problem+json` (RFC 9457) with a stable `code`. A POST that moves money or starts a process takes an "
-    "`Idempotency-Key`."
+    "`Idempotency-Key`. What happens as it happens is told over sockets: Socket.IO at `/socket.io`."
 )
 _EXAMPLES: Final = {
     "uuid": "019a1b2c-3d4e-7f60-8192-a3b4c5d6e7f8",
@@ -63,6 +65,7 @@ def _completed(document: dict[str, Any]) -> dict[str, Any]:
                     content["example"] = example(content["schema"], schemas)
                     if content["schema"] == {"$ref": "#/components/schemas/Problem"}:
                         content["example"]["status"] = int(status)
+    document["x-socket-io"] = description.document()
     return document
 
 
@@ -107,12 +110,13 @@ async def page(request: Request) -> Response:
     """The page of the API."""
     document = request.app.openapi()
     parts = "".join(_shown(method, path, operation, document) for method, path, operation in _operations(document))
-    title = f"{escape(document['info']['title'])} API"
+    title, schemas = f"{escape(document['info']['title'])} API", document["components"]["schemas"]
     html = (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
         f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head><body>'
         f"<h1>{title}</h1><p>{escape(DESCRIPTION)}</p>"
-        f'<p><a href="{PREFIX}/openapi.json">OpenAPI document</a></p><main>{parts}</main></body></html>'
+        f'<p><a href="{PREFIX}/openapi.json">OpenAPI document</a></p><main>{parts}{_sockets(schemas)}</main>'
+        "</body></html>"
     )
     policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'"
     return Response(html, media_type="text/html", headers={"Content-Security-Policy": policy})
@@ -137,6 +141,23 @@ def _shown(method: str, path: str, operation: dict[str, Any], document: dict[str
         f"{'' if asked is None else f'<h4>Request</h4>{_json(example(asked, schemas))}'}"
         f"{'' if shown is None else f'<h4>Answer</h4>{_json(shown)}'}{_table(answers)}</details>"
     )
+
+
+def _sockets(schemas: dict[str, Any]) -> str:
+    def shown(direction: str, event: description.Event) -> str:
+        parts = (("Message", event.sent), ("Answer", event.answer))
+        examples = (f"<h4>{name}</h4>{_json(_shown_of(model, schemas))}" for name, model in parts if model is not None)
+        summary = f"<b>{direction}</b> <code>{escape(event.name)}</code> {escape(event.summary)}"
+        return f"<details><summary>{summary}</summary>{''.join(examples)}</details>"
+
+    taken = "".join(shown("send", event) for event in description.TAKEN)
+    told = "".join(shown("hear", event) for event in description.TOLD)
+    return f"<h2>{description.TITLE}</h2><p>{escape(description.WORDS)}</p>{taken}{told}"
+
+
+def _shown_of(model: type[BaseModel], schemas: dict[str, Any]) -> Any:
+    schema = description.schema_of(model)
+    return example(schema, {**schemas, **schema.get("$defs", {})})
 
 
 def _table(rows: list[Any]) -> str:

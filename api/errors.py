@@ -119,7 +119,22 @@ def problem(
     """An error answer; notes its code for the audit log. Returned instead of raised, it lets the transaction commit."""
     attempt = audit.attempt_of(request)
     attempt.code = code
-    members = {
+    members = _members(status, code, title, detail, extra) | {"request_id": attempt.request_id}
+    headers = dict(headers or {})
+    if status == HTTPStatus.UNAUTHORIZED:
+        headers.setdefault("WWW-Authenticate", "Bearer")
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers.setdefault("Retry-After", str(RETRY_SECONDS))
+    return Response(written_json(members), status, headers, PROBLEM_JSON)
+
+
+def members_of(error: AurumError) -> dict[str, Any]:
+    """What an error answer for `error` says, for whoever does not answer by HTTP."""
+    return _members(status_of(error), error.code, error.title, error.detail, error.extra)
+
+
+def _members(status: int, code: str, title: str, detail: str, extra: dict[str, Any]) -> dict[str, Any]:
+    return {
         **extra,
         "type": f"urn:aurum:error:{code}",
         "title": title,
@@ -127,14 +142,7 @@ def problem(
         "detail": detail,
         "code": code,
         "error": title,
-        "request_id": attempt.request_id,
     }
-    headers = dict(headers or {})
-    if status == HTTPStatus.UNAUTHORIZED:
-        headers.setdefault("WWW-Authenticate", "Bearer")
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
-        headers.setdefault("Retry-After", str(RETRY_SECONDS))
-    return Response(written_json(members), status, headers, PROBLEM_JSON)
 
 
 def refusal(request: Request, error: AurumError) -> Response:
@@ -215,7 +223,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
 
 
 async def _database_error(request: Request, error: Exception) -> Response:
-    known = _translated(error)
+    known = translated(error)
     if known is None:
         raise error
     if isinstance(known, Unavailable):
@@ -230,7 +238,7 @@ def _sqlstate(error: Exception) -> str:
     return str(getattr(getattr(error, "orig", None), "sqlstate", None) or "")
 
 
-def _translated(error: Exception) -> AurumError | None:
+def translated(error: Exception) -> AurumError | None:
     """What an error of the database or of the way to it is for the caller; None for a mistake of ours."""
     state = _sqlstate(error)
     # Ours (AU1xx, the guards and deferred constraints of the schema), and integrity constraints.

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import datetime
 from typing import Final
 
 from fastapi import FastAPI
@@ -41,6 +42,8 @@ from api.observation import Observation
 from api.parts import Parts, provide
 from api.protection import CrossOrigin, Protection
 from api.quotes import Quotes
+from api.realtime import routes as sockets
+from api.realtime.server import Realtime
 from api.routing import PREFIX
 from api.temporal import TemporalLink
 from api.timing import EvenAnswers
@@ -72,6 +75,7 @@ ROUTERS: Final = (
     market.router,
     watchlists.router,
     alerts.router,
+    sockets.router,
     # Before the notifications, whose addresses end in any id.
     notification_preferences.router,
     notifications.router,
@@ -88,8 +92,10 @@ ROUTERS: Final = (
 )
 
 
-def create_app(settings: Settings | None = None) -> FastAPI:
+def create_app(settings: Settings | None = None, *, clock: Callable[[], datetime] | None = None) -> FastAPI:
     """The API as an ASGI application, over `settings` or those of the process. Nothing is opened before it starts.
+
+    `clock`: the moment whose prices are told, for whoever replays a session of the exchange; now, unless it is given.
 
     Raises `ValueError` and `OSError` for a signing key that cannot be used.
     """
@@ -98,7 +104,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app = FastAPI(
         title="Aurum",
         version="0.1.0",
-        lifespan=_lifespan(chosen, Tokens(chosen)),
+        lifespan=_lifespan(chosen, Tokens(chosen), clock),
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
@@ -108,7 +114,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     for router in ROUTERS:
         app.include_router(router)
-    app.router.routes.append(console.STATIC)
+    app.router.routes += [console.STATIC, sockets.SOCKETS]
     errors.install(app)
     documentation.describe(app)
     _surround(app, chosen)
@@ -125,18 +131,22 @@ def _surround(app: FastAPI, settings: Settings) -> None:
     app.add_middleware(EvenAnswers, seconds=settings.even_answer_seconds)
 
 
-def _lifespan(settings: Settings, tokens: Tokens) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+def _lifespan(
+    settings: Settings, tokens: Tokens, clock: Callable[[], datetime] | None
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         with watched(settings, "api"):
-            async with _opened(app, settings, tokens):
+            async with _opened(app, settings, tokens, clock):
                 yield
 
     return lifespan
 
 
 @asynccontextmanager
-async def _opened(app: FastAPI, settings: Settings, tokens: Tokens) -> AsyncIterator[None]:
+async def _opened(
+    app: FastAPI, settings: Settings, tokens: Tokens, clock: Callable[[], datetime] | None
+) -> AsyncIterator[None]:
     url = settings.database_api_url.get_secret_value()
     engine = connect(url, pool_size=settings.database_pool_size, name="aurum-api")
     temporal = TemporalLink(settings)
@@ -145,25 +155,18 @@ async def _opened(app: FastAPI, settings: Settings, tokens: Tokens) -> AsyncIter
     limiter = Limiter(settings.limits, settings.redis_url.get_secret_value() if settings.redis_url else None)
     provider = external_tokens(settings)
     external = ExternalDoor(provider) if provider else None
-    provide(
-        app,
-        Parts(
-            settings,
-            tokens,
-            engine,
-            temporal,
-            dispatcher,
-            passwords,
-            limiter,
-            Uploads(settings),
-            Quotes(settings, engine),
-            external,
-        ),
+    quotes = Quotes(settings, engine) if clock is None else Quotes(settings, engine, clock)
+    parts = Parts(
+        settings, tokens, engine, temporal, dispatcher, passwords, limiter, Uploads(settings), quotes, external
     )
+    provide(app, parts)
+    realtime = Realtime(app, parts)
+    sockets.provide(app, realtime)
     try:
         with metrics_of(app).told_of(engine):
             yield
     finally:
+        await realtime.close()
         await dispatcher.close()
         temporal.drop()
         passwords.close()

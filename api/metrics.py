@@ -8,6 +8,7 @@ from prometheus_client import Counter, Gauge, Histogram
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.applications import Starlette
 
+from api.realtime.metrics import SocketMetrics
 from infra.metrics import SECONDS, PoolConnections, process_registry
 
 # A method is a word of the caller's; one that nobody knows is counted with its like.
@@ -36,6 +37,7 @@ class Metrics:
             registry=self.registry,
         )
         self.in_progress = Gauge("aurum_http_requests_in_progress", "Requests being served", registry=self.registry)
+        self.sockets = SocketMetrics(self.registry)
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """Counts one answer."""

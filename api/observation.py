@@ -48,7 +48,7 @@ class Observation:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        attempt = _attempt(scope, self._proxies)
+        attempt = attempt_in(scope, self._proxies)
         audit.begin(scope, attempt)
         metrics = metrics_of(scope["app"])
         with (
@@ -153,13 +153,14 @@ async def _record_apart(scope: Scope, attempt: audit.Attempt, status: int) -> No
         log.warning("audit.not_written", action=attempt.action, code=attempt.code, kind=type(error).__name__)
 
 
-def _attempt(scope: Scope, proxies: Sequence[Network]) -> audit.Attempt:
+def attempt_in(scope: Scope, proxies: Sequence[Network]) -> audit.Attempt:
+    """What the audit log and others may know of a request, or of a socket that is opened, before it is looked into."""
     headers = Headers(scope=scope)
     given = headers.get("x-request-id", "")
     agent = _UNSTORABLE.sub("", headers.get("user-agent", ""))[:_LONGEST_AGENT]
     return audit.Attempt(
         request_id=given if _REQUEST_ID.fullmatch(given) else uuid7().hex,
-        method=scope["method"],
+        method=scope.get("method", "GET"),
         ip_address=client_address(scope, proxies),
         user_agent=agent or None,
     )

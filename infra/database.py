@@ -28,6 +28,8 @@ class Principal(BaseModel):
 
 # The API before anybody is signed in: may look up people and tokens, and nothing of the bank.
 AUTHENTICATOR = Principal(user_id=None, role="authenticator")
+# The API as it hands on events: reads those of everybody, and nothing else of the bank.
+FAN_OUT = Principal(user_id=None, role="fan_out")
 
 
 def driver_url(url: str) -> str:

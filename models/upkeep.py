@@ -38,6 +38,7 @@ class DataRemoved(BaseModel):
     answers: int = 0
     proofs: int = 0
     market_answers: int = 0
+    events: int = 0
 
 
 class RolledUp(BaseModel):

@@ -25,6 +25,6 @@ class DataCleanupWorkflow:
         )
         workflow.set_current_details(
             f"Removed {removed.limit_uses} uses of limits, {removed.answers} kept answers, {removed.proofs} proofs and"
-            f" {removed.market_answers} prices."
+            f" {removed.market_answers} prices, and {removed.events} events for sockets."
         )
         return removed

@@ -31,6 +31,8 @@ class Api(Application):
             *("--timeout-graceful-shutdown", "5"),
             # It would tell what serves, and believe whoever says that they are somebody else's address.
             *("--no-server-header", "--no-proxy-headers"),
+            # Messages of sockets are short, and compressing each takes more memory than the socket.
+            *("--ws-max-size", "65536", "--ws-per-message-deflate", "false"),
         )
 
     def answers(self) -> bool:

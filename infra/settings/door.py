@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field, SecretStr, StringConstraints, model_valid
 
 from infra.crypto import BadFieldKey, Keyring
 from infra.limits import Limits
+from models.realtime import SocketLimits
 
 DEVELOPMENT_SECRET: Final = "development-only-secret-do-not-use-in-production"
 DEVELOPMENT_FINGERPRINT_KEY: Final = "development-only-fingerprint-key"
@@ -51,6 +52,7 @@ class DoorSettings(BaseModel):
     # The door. Rates by class, per person and per address; counted in each process unless Redis is named.
     limits: Limits = Limits()
     redis_url: SecretStr | None = None
+    sockets: SocketLimits = SocketLimits()
     # Proxies of ours, whose X-Forwarded-For is believed.
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
     # Pages of other origins that may call the API, exactly as browsers name them.

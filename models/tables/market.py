@@ -62,6 +62,18 @@ async def told(session: AsyncSession, key: str) -> tuple[Any, datetime, bool] | 
     return None if row is None else (row.answer, row.told_at, row.fresh)
 
 
+async def told_of(session: AsyncSession, keys: Sequence[str]) -> list[tuple[Any, datetime, bool]]:
+    """What was told under these `keys`, each with when and whether it is fresh, in any order."""
+    found = await session.execute(
+        text(
+            "SELECT answer, told_at, coalesce(fresh_until > clock_timestamp(), false) AS fresh FROM market_answers"
+            " WHERE key = ANY(CAST(:keys AS text[])) AND answer IS NOT NULL"
+        ),
+        {"keys": list(keys)},
+    )
+    return [(row.answer, row.told_at, row.fresh) for row in found]
+
+
 async def claim(session: AsyncSession, key: str, lease: timedelta) -> bool:
     """Whether the caller is the one who asks the source for `key`, for the time of `lease`."""
     return (await session.execute(_CLAIM, {"key": key, "lease": lease})).scalar_one_or_none() is not None

@@ -1,11 +1,7 @@
 """Guessing passwords: slower and slower, in every process, for every address alike; and the owner still gets in."""
 
 import asyncio
-import os
-import subprocess
-import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
 from pathlib import Path
@@ -22,10 +18,6 @@ from activities.auth import AuthSteps
 from api.parts import parts_of
 from api.turns import LONGEST_QUEUE
 from infra.database import AUTHENTICATOR, transaction
-from infra.local.application import Api
-from infra.local.folder import DataFolder
-from infra.local.ports import claim
-from infra.local.site import Site
 from models.backoff import BACKOFFS, PLACE_LIFETIME, TOLD_AT, Counted
 from models.errors import RateLimited
 from models.tables.backoff import claim as take
@@ -33,6 +25,7 @@ from models.tables.backoff import fail, forget, is_known, name_of, waiting
 from models.upkeep import UpkeepStep
 from tests.databases import Database
 from tests.factories.auth import letters
+from tests.factories.processes import api_process
 from tests.factories.users import PASSWORD, add_customer
 
 LOGIN = "/api/v1/auth/login"
@@ -265,36 +258,6 @@ async def test_a_queue_for_one_account_has_an_end(app: FastAPI) -> None:
     assert turns._queues == {}
 
 
-@contextmanager
-def _process(folder: Path, database: Database) -> Iterator[str]:
-    """An API as the embedded stack starts it, in a process of its own; its address."""
-    data = DataFolder(folder)
-    data.prepare()
-    with data.exclusive():
-        site = Site(data, claim(data, (), api_port=None, fixed=False), data.secrets())
-    launch = Api(site, {"AURUM_EVEN_ANSWER_SECONDS": "0", "AURUM_TEMPORAL_ADDRESS": "127.0.0.1:9"}).prepare()
-    environment = {**os.environ, **launch.environment, "AURUM_DATABASE_API_URL": database.api_url}
-    log = (folder / "api.log").open("wb")
-    with log, subprocess.Popen(launch.command, cwd=launch.cwd, env=environment, stdout=log, stderr=log) as process:
-        try:
-            _until_it_answers(f"{site.api_url}/health", process)
-            yield site.api_url
-        finally:
-            process.terminate()
-
-
-def _until_it_answers(url: str, process: subprocess.Popen[bytes]) -> None:
-    ends = time.monotonic() + 60
-    while time.monotonic() < ends and process.poll() is None:
-        try:
-            httpx.get(url, timeout=1)
-        except httpx.HTTPError:
-            time.sleep(0.05)
-        else:
-            return
-    raise AssertionError("the API does not answer")
-
-
 async def test_two_processes_count_together_and_believe_no_header(
     tmp_path: Path, database: Database, owner_engine: AsyncEngine
 ) -> None:
@@ -303,7 +266,7 @@ async def test_two_processes_count_together_and_believe_no_header(
     statuses = []
     async with httpx.AsyncClient(timeout=30) as http:
         with ExitStack() as running:
-            addresses = [running.enter_context(_process(tmp_path / name, database)) for name in ("one", "two")]
+            addresses = [running.enter_context(api_process(tmp_path / name, database)) for name in ("one", "two")]
             for number in range(FREE + 2):
                 forged = {"X-Forwarded-For": f"198.51.100.{number}", "Forwarded": f"for=198.51.100.{number}"}
                 answered = await http.post(f"{addresses[number % 2]}{LOGIN}", json=guess, headers=forged)

@@ -3,7 +3,7 @@ a flag where the source does not answer (reference/brokerage.md §2).
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from time import monotonic
@@ -62,6 +62,12 @@ class Answers:
             if monotonic() >= ends:
                 return _old(kept, MarketDataUnavailable("Somebody asks for it already; try again in a moment"))
             await asyncio.sleep(_LOOK_SECONDS)
+
+    async def kept(self, keys: Sequence[str]) -> list[Told]:
+        """What was told under these `keys`, in any order; what was never told, or is no security, is left out."""
+        async with transaction(self._engine) as session:
+            rows = await market.told_of(session, [f"{self._source}/{key}" for key in keys])
+        return [Told(answer, at, stale=not fresh) for answer, at, fresh in rows if answer != _UNKNOWN]
 
     async def _asked(
         self,

@@ -18,6 +18,10 @@ class QuoteProvider(Protocol):
         """The present prices of those that have one to tell; the others are left out. Raises `CalendarEnds`."""
         ...
 
+    async def known(self, symbols: Sequence[str], at: datetime) -> list[Quote]:
+        """The prices that can be told without asking anybody: no call of a plan is spent. Raises `CalendarEnds`."""
+        ...
+
     async def security(self, symbol: str, at: datetime) -> Security:
         """What the symbol stands for. Raises as `quote` does."""
         ...

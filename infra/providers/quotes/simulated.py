@@ -53,16 +53,23 @@ class SimulatedExchange:
     def __init__(self, book: SessionBook) -> None:
         self._book = book
         self._walked: dict[str, tuple[Sequence[Session], Walk, list[Day]]] = {}
+        # The highest and the lowest of the minutes of a day, so far as they were looked at.
+        self._reached: dict[str, tuple[Day, int, int, int]] = {}
 
     async def quote(self, symbol: str, at: datetime) -> Quote:
         """See `QuoteProvider.quote`."""
         await self.security(symbol, at)
         days, _ = await self._days(symbol, at)
-        return _quote(symbol, days[-1], at)
+        day = days[-1]
+        return _quote(symbol, day, at, self._minutes_reached(symbol, day, at))
 
     async def quotes(self, symbols: Sequence[str], at: datetime) -> list[Quote]:
         """See `QuoteProvider.quotes`."""
         return [await self.quote(symbol, at) for symbol in symbols if symbol in listings()]
+
+    async def known(self, symbols: Sequence[str], at: datetime) -> list[Quote]:
+        """See `QuoteProvider.known`."""
+        return await self.quotes(symbols, at)
 
     async def security(self, symbol: str, at: datetime) -> Security:  # noqa: ARG002 # what is listed stays listed
         """See `QuoteProvider.security`."""
@@ -105,6 +112,22 @@ class SimulatedExchange:
             simulated=True,
         )
 
+    def _minutes_reached(self, symbol: str, day: Day, at: datetime) -> tuple[int, int] | None:
+        """The highest and lowest price at the beginning of a minute until then; None after the close. Whoever asks
+        every second has only the newest minute looked at."""
+        now = int((at - day.session.opens_at).total_seconds()) // 60
+        if now >= day.session.minutes:
+            return None
+        known = self._reached.get(symbol)
+        if known is None or known[0] is not day or known[1] > now:
+            known = (day, -1, day.open, day.open)
+        _, looked_at, high, low = known
+        for minute in range(looked_at + 1, now + 1):
+            price = price_of_minute(symbol, day, minute)
+            high, low = max(high, price), min(low, price)
+        self._reached[symbol] = (day, now, high, low)
+        return high, low
+
     async def _days(self, symbol: str, at: datetime) -> tuple[list[Day], Sessions]:
         sessions = await self._book.sessions()
         begun = sessions.begun(at)
@@ -118,18 +141,19 @@ class SimulatedExchange:
         return days[:begun], sessions
 
 
-def _so_far(symbol: str, day: Day, at: datetime) -> tuple[int, int, int, int]:
-    """Price, highest, lowest and shares until then."""
+def _so_far(symbol: str, day: Day, at: datetime, reached: tuple[int, int] | None = None) -> tuple[int, int, int, int]:
+    """Price, highest, lowest and shares until then. `reached`: the extremes of the minutes until then, if known."""
     seconds = int((at - day.session.opens_at).total_seconds())
     if seconds >= day.session.minutes * 60:
         return day.close, day.high, day.low, day.volume
     price = price_at(symbol, day, seconds)
-    seen = [price, *(price_of_minute(symbol, day, minute) for minute in range(seconds // 60 + 1))]
+    minutes = reached or [price_of_minute(symbol, day, minute) for minute in range(seconds // 60 + 1)]
+    seen = [price, *minutes]
     return price, max(seen), min(seen), day.volume * seconds // (day.session.minutes * 60)
 
 
-def _quote(symbol: str, day: Day, at: datetime) -> Quote:
-    price, high, low, volume = _so_far(symbol, day, at)
+def _quote(symbol: str, day: Day, at: datetime, reached: tuple[int, int] | None) -> Quote:
+    price, high, low, volume = _so_far(symbol, day, at, reached)
     spread = max(TICK, price * 4 // 10_000 // TICK * TICK)
     bid = max(TICK, price - spread // 2 // TICK * TICK)
     return Quote(

@@ -68,6 +68,12 @@ class AlphaVantage:
                 continue
         return found
 
+    async def known(self, symbols: Sequence[str], at: datetime) -> list[Quote]:  # noqa: ARG002 # what is kept is of now
+        """See `QuoteProvider.known`: what requests and sweeps have brought."""
+        sessions = await self._book.sessions()
+        kept = await self._answers.kept([f"quote/{symbol}" for symbol in symbols])
+        return [quote_of(told.answer, told.at, sessions, stale=told.stale) for told in kept]
+
     async def security(self, symbol: str, at: datetime) -> Security:  # noqa: ARG002 # a security is of no moment
         """See `QuoteProvider.security`."""
         _check(symbol)
