@@ -1,6 +1,7 @@
 """Guessing passwords: slower and slower, in every process, for every address alike; and the owner still gets in."""
 
 import asyncio
+import time
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate

@@ -67,7 +67,7 @@ class Answers:
         """What was told under these `keys`, in any order; what was never told, or is no security, is left out."""
         async with transaction(self._engine) as session:
             rows = await market.told_of(session, [f"{self._source}/{key}" for key in keys])
-        return [Told(answer, at, stale=not fresh) for answer, at, fresh in rows if answer != _UNKNOWN]
+        return [Told(answer, at, stale=not fresh) for answer, at, fresh in rows if answer != UNKNOWN]
 
     async def _asked(
         self,
