@@ -61,6 +61,8 @@ class Audience:
         self._of: dict[UUID, set[Socket]] = defaultdict(set)
         self._officers: dict[EventKind, set[Socket]] = {kind: set() for kind in EventKind}
         self._ending: set[asyncio.Task[None]] = set()
+        # Told of each socket that is forgotten.
+        self.when_gone: Callable[[Socket], None] = lambda _: None
 
     def __len__(self) -> int:
         return len(self._sockets)
@@ -109,6 +111,7 @@ class Audience:
         if socket is not None:
             self._unplace(socket)
             self._metrics.open.set(len(self._sockets))
+            self.when_gone(socket)
         return socket
 
     def waiting(self, socket: Socket) -> int:
@@ -182,7 +185,7 @@ class Audience:
 async def hang_up(server: socketio.AsyncServer, frame_id: str, line: Line | None, code: str) -> None:
     """Ends the connection below a socket, whoever does not answer."""
     below: Any = server.eio.sockets.get(frame_id)
-    if below is not None:
+    if below is not None and not below.closed:
         await below.close(wait=False, abort=line is not None)
         if line is None:
             below.queue.put_nowait(None)

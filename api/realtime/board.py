@@ -57,6 +57,7 @@ class Board:
         self._numbers = 0
         self._wake = asyncio.Event()
         self._running: asyncio.Task[None] | None = None
+        audience.when_gone = lambda socket: self.leave(socket, list(socket.symbols))
 
     def follow(self, socket: Socket, quote: Quote) -> None:
         """Sends `socket` the prices of a security from now on, this one first."""

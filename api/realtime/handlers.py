@@ -102,9 +102,7 @@ class Handlers:
 
     async def disconnect(self, socket_id: str, _reason: str) -> None:
         """Forgets a socket that is gone."""
-        socket = self._audience.remove(socket_id)
-        if socket is not None:
-            self._board.leave(socket, list(socket.symbols))
+        self._audience.remove(socket_id)
 
     async def subscribe_quotes(self, socket: Socket, *asked: Any) -> Following:
         """Follows the prices of securities."""

@@ -15,7 +15,7 @@ from starlette.datastructures import Headers, QueryParams
 from starlette.requests import Request
 from starlette.types import Message, Receive, Scope, Send
 
-from api.errors import BodyTooLarge, refusal
+from api.errors import BodyTooLarge
 from api.realtime.packets import LONGEST_FRAME, SEPARATOR, check_frame
 from models.errors import AurumError, Forbidden, Malformed, RateLimited
 
@@ -147,14 +147,10 @@ class Door:
                 self.upgraded.pop(begun, None)
 
     async def poll(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serves one request of a client that polls."""
+        """Serves one request of a client that polls. Raises `OriginRefused`, `Malformed` and `BodyTooLarge`."""
         request = Request(scope, receive)
-        try:
-            check_origin(request.headers, self._allowed)
-            body = await _body(request) if scope["method"] == "POST" else b""
-        except AurumError as error:
-            await refusal(request, error)(scope, receive, send)
-            return
+        check_origin(request.headers, self._allowed)
+        body = await _body(request) if scope["method"] == "POST" else b""
         read = False
 
         async def again() -> Message:

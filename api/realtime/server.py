@@ -9,11 +9,11 @@ from typing import Final
 import socketio
 import structlog
 from starlette.applications import Starlette
-from starlette.responses import Response
+from starlette.datastructures import QueryParams
+from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
-from api.answers import written_json
-from api.errors import PROBLEM_JSON, members_of, status_of
+from api.errors import refusal
 from api.observation import attempt_in, metrics_of
 from api.origin import network_of
 from api.parts import Parts
@@ -21,7 +21,7 @@ from api.realtime.audience import Audience, hang_up
 from api.realtime.board import Board
 from api.realtime.delivery import Delivery
 from api.realtime.handlers import Handlers
-from api.realtime.line import Door, allowed_origins, line_in
+from api.realtime.line import Door, OriginRefused, allowed_origins, line_in
 from api.realtime.packets import LONGEST_FRAME, Packet
 from infra.bells import open_bell
 from infra.limits import RouteClass
@@ -35,6 +35,8 @@ PONG_SECONDS: Final = 20
 # Whoever has opened a connection and shows no token is not waited for longer.
 _STRANGER_SECONDS: Final = 10.0
 _SWEEP_SECONDS: Final = 2.0
+# Of RFC 6455 as IANA keeps it.
+TRY_AGAIN_LATER: Final = 1013
 # What the library logs is said better by us, and would repeat what clients sent.
 _SILENT: Final = logging.getLogger("aurum.socketio")
 _SILENT.setLevel(logging.CRITICAL + 1)
@@ -75,17 +77,24 @@ class Realtime:
         """Serves a connection, or one request of a client that polls."""
         if self._sweeping is None:
             self._sweeping = asyncio.create_task(self._sweep(), name="socket-sweep")
-        if scope["type"] == "http":
-            await self._door.poll(scope, receive, send)
-            return
+        begun = "sid" in QueryParams(scope["query_string"])
         try:
-            await self._admit(scope)
+            if not begun:
+                self._check_room()
+            if scope["type"] == "http":
+                await self._door.poll(scope, receive, send)
+                return
+            await self._count(scope)
             await self._door.open(scope, receive, send)
         except AurumError as error:
             self._metrics.refused.labels(error.code).inc()
-            headers = {"Retry-After": str(error.extra["retry_after"])} if "retry_after" in error.extra else None
-            refused = Response(written_json(members_of(error)), status_of(error), headers, PROBLEM_JSON)
-            await refused(scope, receive, send)
+            if scope["type"] == "http":
+                await refusal(Request(scope), error)(scope, receive, send)
+                return
+            if not isinstance(error, OriginRefused):
+                await send({"type": "websocket.accept"})
+            # Of one that was not accepted this is a 403.
+            await send({"type": "websocket.close", "code": TRY_AGAIN_LATER, "reason": error.code})
 
     async def close(self) -> None:
         """Ends every socket, and all work for them."""
@@ -98,9 +107,13 @@ class Realtime:
                 await self._sweeping
         await self._server.shutdown()
 
-    async def _admit(self, scope: Scope) -> None:
+    def _check_room(self) -> None:
+        # As many again may be coming in.
         if len(self._server.eio.sockets) >= 2 * self._parts.settings.sockets.sockets:
             raise TooManySockets(30, "This process has as many connections as it may; try again later")
+
+    async def _count(self, scope: Scope) -> None:
+        """One request more of that address; those of who polls are counted where all are."""
         address = network_of(attempt_in(scope, self._parts.settings.trusted_proxies).ip_address)
         for standing in await self._parts.limiter.count(RouteClass.READS, {"address": address}):
             if standing.exceeded:

@@ -19,6 +19,7 @@ from infra.limits import Rates
 from infra.settings import Settings
 from models.realtime import SocketLimits
 from tests.api.realtime.conftest import ELSEWHERE
+from tests.databases import Database
 from tests.factories.auth import claims_of, session_for
 from tests.factories.sockets import (
     ear,
@@ -276,3 +277,15 @@ async def test_operators_see_sockets(sockets: FastAPI, url: str, owner_engine: A
         lines = (await http.get("/metrics")).text.splitlines()
     assert "aurum_sockets 1.0" in lines
     assert 'aurum_sockets_refused_total{code="bad_token"} 1.0' in lines
+
+
+async def test_a_process_has_so_many_connections(api_settings: Settings, database: Database) -> None:
+    app = create_app(api_settings.model_copy(update={"sockets": SocketLimits(sockets=1)}))
+    async with app.router.lifespan_context(app), listening(app) as url, aiohttp.ClientSession() as http:
+        address = f"{url}/socket.io/?EIO=4&transport=websocket"
+        async with http.ws_connect(address) as first, http.ws_connect(address) as second:
+            for opened in (first, second):
+                assert (await opened.receive_str()).startswith("0{")
+            async with http.ws_connect(address) as third:
+                closed = await until_closed(third)
+                assert (closed.data, closed.extra) == (server.TRY_AGAIN_LATER, "too_many_sockets")

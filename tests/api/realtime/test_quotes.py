@@ -17,6 +17,7 @@ from infra.providers.quotes.answers import Answers
 from infra.providers.quotes.sessions import SessionBook
 from infra.providers.quotes.simulated import SimulatedExchange, listings
 from infra.settings import Settings
+from models.errors import BadToken
 from models.market import Interval, Range
 from models.realtime import SocketLimits
 from tests.factories.alerts import alert, quote, swept
@@ -100,6 +101,22 @@ async def test_prices_of_what_is_followed_come_and_no_others(
         clock.tick()
         assert (await client.hear("quote_update"))["symbol"] == "XAMBE"
         assert (await client.ask("unsubscribe_quotes"))["subscribed"] == []
+
+
+async def test_nobody_who_is_gone_is_followed_for(
+    exchange: FastAPI, address: str, token: str, owner_engine: AsyncEngine
+) -> None:
+    followed = exchange.state.realtime._board._followers
+    async with ear(address, token) as goes:
+        await goes.ask("subscribe_quotes", ["XALDE"])
+        async with ear(address, await token_of(exchange, owner_engine, await add_customer(owner_engine))) as ended:
+            await ended.ask("subscribe_quotes", ["XALDE", "XAMBE"])
+            assert {symbol: len(who) for symbol, who in followed.items()} == {"XALDE": 2, "XAMBE": 1}
+            here = sockets_of(exchange)
+            here.end(next(one for one in here if len(one.symbols) == 2), BadToken("Over"))
+            await ended.ended()
+        assert {symbol: len(who) for symbol, who in followed.items()} == {"XALDE": 1}
+    await until(lambda: not followed)
 
 
 async def test_a_socket_follows_so_many(address: str, token: str) -> None:
