@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from tests.factories.auth import claims_of, session_for
 from tests.factories.users import Person
 
-PATIENCE_SECONDS = 6
+PATIENCE_SECONDS = 30
 
 
 async def until(holds: Callable[[], object]) -> None:
