@@ -24,6 +24,7 @@ log = structlog.get_logger(__name__)
 
 # So many messages wait for a client at most. Beyond it is ended, and reads by the API what it has missed.
 MOST_WAITING: Final = 256
+_POLLED_SECONDS: Final = 0.5
 
 
 class TooSlow(RateLimited):
@@ -162,6 +163,9 @@ class Audience:
         if not isinstance(why, TooSlow):
             await self._server.eio.send_packet(socket.frame_id, packed(CLOSING, members_of(why)))
             await self._server.disconnect(socket.id)
+        if line is None:
+            # Who polls gets all of it in one answer, and would look at the end of the connection first.
+            await asyncio.sleep(_POLLED_SECONDS)
         await hang_up(self._server, socket.frame_id, line, why.code)
 
     def _place(self, socket: Socket) -> None:
