@@ -14,7 +14,8 @@ from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
 from api.errors import refusal
-from api.observation import attempt_in, metrics_of
+from api.metrics import metrics_of
+from api.observation import attempt_in
 from api.origin import network_of
 from api.parts import Parts
 from api.realtime.audience import Audience, hang_up

@@ -29,7 +29,7 @@ class Bell(Protocol):
 
 
 class PostgresBell:
-    """Listens to the notifications of the triggers of migration 0035."""
+    """Listens to the notifications of the triggers of migration 0038."""
 
     def __init__(self, url: str) -> None:
         """`url`: straight to PostgreSQL, or through a pooler that keeps sessions."""

@@ -1,4 +1,4 @@
-"""Events for sockets as they are kept, and how they are read so that none is passed over (migration 0035).
+"""Events for sockets as they are kept, and how they are read so that none is passed over (migration 0038).
 
 Numbers are given before commits: an event with a smaller number can appear after one with a larger one. So a reader
 goes by transactions. What its snapshot saw as running still is asked for again, and known by its number.

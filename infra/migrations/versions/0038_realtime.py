@@ -4,8 +4,8 @@ from pathlib import Path
 
 from alembic import op
 
-revision = "0035"
-down_revision = "0034"
+revision = "0038"
+down_revision = "0037"
 branch_labels = None
 depends_on = None
 
@@ -13,7 +13,7 @@ SQL = Path(__file__).parents[1] / "sql"
 
 
 def upgrade() -> None:
-    for name in sorted(SQL.glob("0035_*.sql")):
+    for name in sorted(SQL.glob("0038_*.sql")):
         # The driver's own call: SQLAlchemy would read the colons of casts as parameters.
         op.get_bind().connection.cursor().execute(name.read_text())
 
