@@ -125,12 +125,17 @@ def _answering(endpoint: Callable[..., Awaitable[Any]], status: int) -> Callable
 async def _check_body(request: JsonRequest) -> None:
     if not await request.body():
         return
+    require_json(request)
+    await request.json()
+
+
+def require_json(request: Request) -> None:
+    """Raises `UnsupportedMediaType` for a body that does not say that it is JSON."""
     message = Message()
     message["content-type"] = request.headers.get("content-type", "")
     subtype = message.get_content_subtype()
     if message.get_content_maintype() != "application" or not (subtype == "json" or subtype.endswith("+json")):
         raise UnsupportedMediaType("The body of this request is application/json")
-    await request.json()
 
 
 async def in_one_transaction(

@@ -9,7 +9,7 @@ from api import audit
 from api.deps import Configuration
 from api.errors import documented
 from api.parts import work_of
-from api.routing import feature
+from api.routing import feature, require_json
 from infra import mail_events
 from models.errors import NotFound
 from models.tables import mail_events as table
@@ -24,7 +24,7 @@ _TIMESTAMP = "X-Twilio-Email-Event-Webhook-Timestamp"
     "/sendgrid",
     status_code=204,
     summary="What became of our mail",
-    responses=documented(403, 404, 413),
+    responses=documented(403, 404, 413, 415),
     openapi_extra={"requestBody": {"content": {"application/json": {"schema": {"type": "array"}}}}},
 )
 async def take_mail_events(
@@ -36,6 +36,7 @@ async def take_mail_events(
     """SendGrid's event webhook, signed. Each event counts once, however often it is told; unknown ones are left out."""
     if config.sendgrid_webhook_key is None:
         raise NotFound("No events are taken here")
+    require_json(request)
     body = await request.body()
     mail_events.verified(
         mail_events.verification_key(config.sendgrid_webhook_key),

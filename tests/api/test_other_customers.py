@@ -39,8 +39,8 @@ OWNED = {
     "delegation_id": "SELECT id FROM approver_delegations LIMIT 1",
     "user_id": "SELECT user_id FROM wire_transfers LIMIT 1",
 }
-# What names nothing of anybody: a security is the same for all.
-NOBODYS = {"symbol"}
+# What names nothing of anybody: a security is the same for all, and so is a version of the rules of monitoring.
+NOBODYS = {"symbol", "version"}
 
 
 async def _everything(owner: AsyncEngine) -> str:
