@@ -6,16 +6,25 @@ costs milliseconds, where a database of its own costs checkpoints. A module that
 fixture from `postgres.create()` and `postgres.drop()`.
 """
 
+import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager
 from typing import Any
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from infra.database import connect
 from tests.databases import Database, Server, packed, server
+
+# How long an example takes says how busy the machine is. Where a change has to pass, the same ones are tried each time.
+hypothesis_settings.register_profile(
+    "aurum", deadline=None, derandomize="CI" in os.environ, suppress_health_check=[HealthCheck.too_slow]
+)
+hypothesis_settings.load_profile("aurum")
 
 _running = ExitStack()
 _shared: list[Server] = []

@@ -33,6 +33,13 @@ LOGIN = "/api/v1/auth/login"
 FREE = BACKOFFS[Counted.ACCOUNT].free
 
 
+@pytest.fixture
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first delay is longer than a test takes on a slow machine."""
+    for counted in (Counted.ACCOUNT, Counted.PLACE):
+        monkeypatch.setitem(BACKOFFS, counted, BACKOFFS[counted].model_copy(update={"first": 120}))
+
+
 def _from(app: FastAPI, address: str) -> AsyncClient:
     return AsyncClient(transport=ASGITransport(app=app, client=(address, 4711)), base_url="http://aurum.test")
 
@@ -92,6 +99,7 @@ async def test_insisting_makes_it_no_longer_and_waiting_lets_the_owner_in(
     assert {answer.status_code for answer in answers} == {401}
 
 
+@pytest.mark.usefixtures("unhurried")
 async def test_an_address_however_it_is_written_is_one_account(client: AsyncClient, owner_engine: AsyncEngine) -> None:
     person = await add_customer(owner_engine)
     spellings = [person.email, person.email.upper(), person.email.title(), person.email.swapcase(), person.email]
@@ -100,6 +108,7 @@ async def test_an_address_however_it_is_written_is_one_account(client: AsyncClie
     assert (await _guess(client, person.email.capitalize())).status_code == 429
 
 
+@pytest.mark.usefixtures("unhurried")
 async def test_strangers_slow_down_strangers_and_not_the_owner(app: FastAPI, owner_engine: AsyncEngine) -> None:
     person, other = await add_customer(owner_engine), await add_customer(owner_engine)
     async with _from(app, "192.0.2.1") as home, _from(app, "198.51.100.1") as thief, _from(app, "203.0.113.1") as cafe:
@@ -166,6 +175,7 @@ async def test_an_attempt_that_broke_off_is_no_failure(client: AsyncClient, owne
         assert (await _guess(client, person.email, PASSWORD)).json()["code"] == "email_not_verified"
 
 
+@pytest.mark.usefixtures("unhurried")
 async def test_the_audit_log_tells_of_guesses_that_came_too_soon(
     client: AsyncClient, owner_engine: AsyncEngine
 ) -> None:
