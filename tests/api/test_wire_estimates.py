@@ -82,7 +82,7 @@ async def _coming(door: Door, day: str, at: time) -> datetime:
     [
         ("Tuesday", time(10), {}),
         ("Tuesday", time(10), {"charges": "OUR", "amount": 260_000}),
-        ("Tuesday", time(10), {"charges": "BEN", "amount": 1_200_000}),
+        ("Tuesday", time(10), {"charges": "BEN", "amount": 900_000}),
         # After the cut-off, and on a Friday for a Saturday.
         ("Friday", time(17, 45), {}),
         ("Friday", time(16), {"execution_date": "the day after"}),
