@@ -74,9 +74,11 @@ async def record(session: AsyncSession, message_id: UUID, parsed: ParsedMessage,
             continue
         if found.assigned is not None:
             applied.add(position)
-            answer = answer.model_copy(update={"kind": assigned_as(answer.kind)})  # noqa: PLW2901 # the same answer
-            await _tell(session, found.order, message_id, position, found.assigned, answer)
-        await _answer(session, message_id, position, found.order, answer)
+            booked = answer.model_copy(update={"kind": assigned_as(answer.kind)})
+            await _tell(session, found.order, message_id, position, found.assigned, booked)
+        else:
+            booked = answer
+        await _answer(session, message_id, position, found.order, booked)
         # What is assigned later is another thing to hear for an order whose process has heard this file.
         name = f"{message_id}/{position}" if found.assigned else f"{message_id}"
         woken[found.order.recall.id if found.order.recall else found.order.id] = (found.order, name)

@@ -44,7 +44,7 @@ class SettlementSteps:
             answers = (
                 await session.execute(
                     text(
-                        "SELECT id, kind, reason_code, reason_text, amount_minor, currency, booked_on FROM bank_answers"  # noqa: S608 - `_FIRST` is a constant
+                        "SELECT id, kind, reason_code, reason_text, amount_minor, currency, booked_on FROM bank_answers"  # noqa: S608 # `_FIRST` is a constant of this module
                         f" WHERE payment_id = :payment_id AND applied_at IS NULL ORDER BY {_FIRST}, id"
                     ),
                     {"payment_id": payment.id},

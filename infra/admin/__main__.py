@@ -56,10 +56,9 @@ def main(
     """Take the settings of an embedded stack, where one is named."""
     if data is None:
         return
-    # The embedded stack is no part of a deployment.
-    from infra.local.folder import DataFolder  # noqa: PLC0415 - as said
-    from infra.local.ports import claim  # noqa: PLC0415 - as said
-    from infra.local.site import Site  # noqa: PLC0415 - as said
+    from infra.local.folder import DataFolder  # noqa: PLC0415 # a deployment has no such module
+    from infra.local.ports import claim  # noqa: PLC0415 # a deployment has no such module
+    from infra.local.site import Site  # noqa: PLC0415 # a deployment has no such module
 
     folder = DataFolder(data.expanduser().resolve())
     if not (folder.root / "ports.json").exists():

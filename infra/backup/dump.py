@@ -190,7 +190,7 @@ def _dumped(url: str, file: Path) -> dict[str, Any]:
 
 def _run(url: str, program: str, *words: str) -> None:
     found = _program(program)
-    ended = subprocess.run([found, *words], env=_environment(url), capture_output=True, text=True, check=False)  # noqa: S603 - PostgreSQL's own program
+    ended = subprocess.run([found, *words], env=_environment(url), capture_output=True, text=True, check=False)  # noqa: S603 # PostgreSQL's own program, no shell, words of ours
     if ended.returncode != 0:
         last = (ended.stderr.strip().splitlines() or ["it says nothing"])[-1]
         msg = f"{program} failed: {last}"
