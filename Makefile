@@ -48,7 +48,7 @@ up: setup ## Start the stack and keep it running
 	@$(RUN) -m infra.local up --data $(DATA) $(if $(PORT),--port $(PORT)) $(if $(ONLY),--only $(ONLY))
 
 test: setup ## Run every test
-	@$(RUN) -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
+	@$(RUN) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: setup ## Check format, lint, types, imports and house rules
 	@$(VENV)/bin/ruff format --check .

@@ -30,6 +30,15 @@ _running = ExitStack()
 _shared: list[Server] = []
 
 
+# Files of few and slow tests, which would be left for one worker at the end of a run.
+_FIRST = ("tests/journeys/", "tests/browser/", "tests/infra/", "tests/workflows/")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begins with what takes long: xdist gives files to its workers in this order (`--no-loadscope-reorder`)."""
+    items.sort(key=lambda item: next((n for n, folder in enumerate(_FIRST) if folder in item.nodeid), len(_FIRST)))
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     """With xdist the controller runs the server, since it is the one process that outlives all workers."""
