@@ -1,5 +1,6 @@
 """The API as tests use it: the real application over a real database, spoken to in HTTP, without Temporal."""
 
+import shutil
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -48,8 +49,10 @@ async def _application(api_settings: Settings) -> AsyncIterator[FastAPI]:
 
 
 @pytest.fixture
-def app(_application: FastAPI, database: Database) -> FastAPI:
-    """The running application over an empty database."""
+def app(_application: FastAPI, api_settings: Settings, database: Database) -> FastAPI:
+    """The running application over an empty database and an empty store."""
+    for path in api_settings.store_dir.iterdir():
+        shutil.rmtree(path)
     return _application
 
 

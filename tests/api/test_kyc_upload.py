@@ -105,9 +105,6 @@ async def door(
         await session.execute(text("DELETE FROM outbox"))
     with patch.object(tempfile, "tempdir", str(tmp_path)):
         yield Door(app, client, owner_engine, person, headers, api_settings.store_dir, tmp_path)
-    for path in api_settings.store_dir.rglob("*"):
-        if path.is_file():
-            path.unlink()
 
 
 def is_problem(answered: Response, status: int, code: str, reason: str | None = None) -> None:
