@@ -19,6 +19,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from temporalio import activity
 
+from activities.heartbeats import heartbeats
 from infra.crypto import FieldContext, Keyring
 from infra.database import transaction
 from infra.providers.email import Email, EmailProvider, MailOutcomeUnknown, MailRefused
@@ -95,6 +96,10 @@ class NotificationSteps:
         A moment instead, where it has to wait until then and nothing was sent. Raises `Unavailable` where trying again
         may help, `MailRefused` and `WrongState` where it does not.
         """
+        async with heartbeats():
+            return await self._send(step)
+
+    async def _send(self, step: NotificationStep) -> bool | datetime:
         row = await self._begin(step)
         if row is None:
             return False

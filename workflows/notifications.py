@@ -8,7 +8,8 @@ from activities.digests import DigestSteps
 from activities.notifications import NotificationSteps
 from models.notifications import DigestsWritten, NotificationStart, NotificationStep
 from models.upkeep import UpkeepStep
-from workflows.policies import DATABASE, PROVIDER, PROVIDER_SECONDS, UPKEEP_SECONDS
+from workflows.policies import DATABASE, UPKEEP_SECONDS
+from workflows.steps import provider_step
 
 
 @workflow.defn(name="notification")
@@ -27,13 +28,8 @@ class NotificationWorkflow:
     async def run(self, start: NotificationStart) -> bool:
         while True:
             self._woken = False
-            sent: bool | datetime = await workflow.execute_activity_method(
-                NotificationSteps.send,
-                NotificationStep(notification_id=start.notification_id, at=workflow.now()),
-                start_to_close_timeout=PROVIDER_SECONDS,
-                retry_policy=PROVIDER,
-                summary="Send by e-mail",
-            )
+            step = NotificationStep(notification_id=start.notification_id, at=workflow.now())
+            sent: bool | datetime = await provider_step(NotificationSteps.send, step, "Send by e-mail")
             if isinstance(sent, bool):
                 return sent
             workflow.set_current_details(f"Waits for the end of quiet hours, {sent:%Y-%m-%d %H:%M} UTC.")

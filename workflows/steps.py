@@ -41,8 +41,9 @@ async def database_step(step: Callable[[Any, Any], Any], argument: Any, summary:
 
 
 async def provider_step(step: Callable[[Any, Any], Any], argument: Any, summary: str) -> Any:
-    """Runs `step`, which touches the bank's folders under `heartbeats`, with `argument`, until it ends; gives what it
-    answers. A worker that dies in it is missed after `PROVIDER_HEARTBEAT`, and another one takes the step."""
+    """Runs `step`, which touches the bank's folders or who delivers mail, under `heartbeats`, with `argument`, until it
+    ends; gives what it answers. A worker that dies in it is missed after `PROVIDER_HEARTBEAT`, and another one takes
+    the step."""
     return await workflow.execute_activity_method(
         step,
         argument,

@@ -13,6 +13,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.testing import ActivityEnvironment
 
 from activities.notifications import NotificationSteps
 from infra.crypto import FieldContext, Keyring
@@ -77,6 +78,32 @@ async def test_it_is_sent_once_and_its_secret_is_gone(
     row = await _row(owner_engine)
     assert (row["status"], row["tries"], row["secret_sealed"]) == ("sent", 1, None)
     assert row["sent_at"] is not None
+
+
+async def test_it_says_that_it_lives_while_who_delivers_mail_takes_time(
+    owner_engine: AsyncEngine,
+    worker_engine: AsyncEngine,
+    keyring: Keyring,
+    door: Answers,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("activities.heartbeats.EVERY_SECONDS", 0.02)
+    start = await _told(owner_engine, keyring, "wire.completed")
+    mailer = SendGridEmail(KEY, sender="Aurum <no-reply@aurum.example>", url=door.url, patience=20)
+    door.silence = threading.Event()
+    worker, beats = ActivityEnvironment(), 0
+
+    def beaten(*_: Any) -> None:
+        nonlocal beats
+        beats += 1
+        # The second one comes while the answer is waited for.
+        if beats > 1 and door.asked and door.silence is not None:
+            door.silence.set()
+
+    worker.on_heartbeat = beaten
+    assert await worker.run(_steps(worker_engine, mailer, keyring).send, start) is True
+    assert beats > 1
+    assert len(door.asked) == 1
 
 
 async def test_a_refused_message_is_failed_and_never_tried_again(

@@ -17,6 +17,7 @@ from models.notifications import DigestsWritten, EmailChoice, NotificationStart
 from models.quiet_hours import DigestRhythm, QuietHours, moment
 from tests.factories.wishes import letters, told, wish
 from tests.workflows.conftest import Desk, until
+from workflows.policies import PROVIDER_HEARTBEAT, PROVIDER_SECONDS
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 
@@ -76,6 +77,11 @@ async def test_what_is_not_urgent_waits_for_the_end_of_quiet_hours_and_leaves_on
     await process(desk, waiting).result()
     assert len(mails(desk)) == 2
     assert await letters(desk.engine) == {"A wire was paid": "sent", "A new device": "sent"}
+    # A worker that is killed while it sends is missed by its silence, and not only at the end of the step's time.
+    history = await process(desk, urgent).fetch_history()
+    (planned,) = [event for event in history.events if event.HasField("activity_task_scheduled_event_attributes")]
+    asked = planned.activity_task_scheduled_event_attributes
+    assert asked.heartbeat_timeout.ToTimedelta() == PROVIDER_HEARTBEAT < PROVIDER_SECONDS
 
 
 async def test_a_customer_who_wants_to_be_disturbed_is_told_at_once(desk: Desk) -> None:
