@@ -19,7 +19,9 @@ from tests.databases import Database
 # Nothing listens there: the API has to serve without Temporal.
 NOWHERE = "127.0.0.1:9"
 # As often as a test run likes.
-OFTEN = Limits(**{route: Rates(user="100000/minute", address="100000/minute") for route in RouteClass})
+OFTEN = Limits(
+    **{route: Rates(user="100000/minute", address="100000/minute") for route in RouteClass}, recipient="100000/minute"
+)
 # As much as a test orders; that limits hold is `test_wire_limits`' matter.
 MUCH = {**WIRE_LIMITS, "private": TierLimits(per_transfer=10**13, day=10**13, month=10**13)}
 

@@ -17,6 +17,7 @@ from api.main import create_app
 from api.parts import parts_of
 from infra.limits import Limiter, Limits, ProcessMemory, Rates, RouteClass
 from infra.settings import Settings
+from tests.api.conftest import OFTEN
 from tests.factories.auth import letters, signed_in
 from tests.factories.users import add_customer
 
@@ -153,20 +154,23 @@ async def test_a_refused_request_costs_no_database(strict: tuple[FastAPI, AsyncC
 
 
 async def test_what_people_do_all_day_is_far_from_the_defaults(
-    client: AsyncClient, app: FastAPI, owner_engine: AsyncEngine
+    api_settings: Settings, owner_engine: AsyncEngine
 ) -> None:
-    me = await signed_in(app, owner_engine, await add_customer(owner_engine))
-    opened = await client.post(f"{API}/accounts", json={"account_type": "checking", "currency": "EUR"}, headers=me)
-    url = f"{API}/accounts/{opened.json()['id']}/balance"
-    answers = await asyncio.gather(*(client.get(url, headers=me) for _ in range(100)))
+    async with serving(api_settings.model_copy(update={"limits": Limits()})) as (app, client):
+        me = await signed_in(app, owner_engine, await add_customer(owner_engine))
+        opened = await client.post(f"{API}/accounts", json={"account_type": "checking", "currency": "EUR"}, headers=me)
+        url = f"{API}/accounts/{opened.json()['id']}/balance"
+        answers = await asyncio.gather(*(client.get(url, headers=me) for _ in range(100)))
     assert {answer.status_code for answer in answers} == {200}
 
 
-async def test_nobody_fills_somebody_elses_mailbox(client: AsyncClient, owner_engine: AsyncEngine) -> None:
+async def test_nobody_fills_somebody_elses_mailbox(api_settings: Settings, owner_engine: AsyncEngine) -> None:
     known = await add_customer(owner_engine)
     spellings = [known.email, known.email.upper(), known.email.title()] * 3
     bodies = [{"email": email, "password": "harbour lantern quiet"} for email in spellings]
-    answers = [await client.post(f"{API}/auth/register", json=body) for body in bodies]
+    five = OFTEN.model_copy(update={"recipient": "5/day"})
+    async with serving(api_settings.model_copy(update={"limits": five})) as (_, client):
+        answers = [await client.post(f"{API}/auth/register", json=body) for body in bodies]
     assert {answer.status_code for answer in answers} == {201}
     assert len(await letters(owner_engine)) == 5
 
