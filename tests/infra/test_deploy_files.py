@@ -165,7 +165,7 @@ def test_a_filled_in_chart_is_taken_by_production(
 
 def test_pods_may_do_nothing_beyond_running(chart: list[Any]) -> None:
     pods = dict(_pods(chart))
-    assert sorted(pods) == ["bank-api", "bank-migration", "bank-worker"]
+    assert sorted(pods) == ["bank-api", "bank-migration", "bank-worker-3f2c1ab", "bank-worker-9d04e77"]
     for name, pod in pods.items():
         spec = pod["spec"]
         (container,) = spec["containers"]
@@ -195,9 +195,43 @@ def test_services_budgets_and_policies_find_their_pods(chart: list[Any]) -> None
     (policy,) = _of_kind(chart, "NetworkPolicy")
     assert found(policy["spec"]["podSelector"]["matchLabels"]) == sorted(labels)
     assert policy["spec"]["policyTypes"] == ["Ingress", "Egress"]
-    (ingress,) = _of_kind(chart, "Ingress")
-    paths = {path["path"] for path in ingress["spec"]["rules"][0]["http"]["paths"]}
-    assert not any("/metrics".startswith(path) for path in paths)
+    ways = {
+        path["path"]: ingress
+        for ingress in _of_kind(chart, "Ingress")
+        for path in ingress["spec"]["rules"][0]["http"]["paths"]
+    }
+    assert sorted(ways) == ["/.well-known", "/api", "/codec", "/console", "/socket.io"]
+    # A client that polls has to reach the same process each time, and nobody else has to.
+    hashed = {path for path, ingress in ways.items() if "annotations" in ingress["metadata"]}
+    assert hashed == {"/socket.io"}
+
+
+def test_builds_of_the_worker_run_side_by_side_each_from_its_image(chart: list[Any]) -> None:
+    pods = {name: pod["spec"]["containers"][0] for name, pod in _pods(chart)}
+    builds = {
+        next((one["value"] for one in pod["env"] if one["name"] == "AURUM_WORKER_BUILD_ID"), None): pod["image"][-6:]
+        for name, pod in pods.items()
+    }
+    assert builds == {None: "000000", "3f2c1ab": "111111", "9d04e77": "000000"}
+    assert pods["bank-migration"]["image"] == pods["bank-worker-9d04e77"]["image"]
+
+
+def test_a_cluster_asks_for_metrics_where_they_are_under_the_names_that_alerts_know(chart: list[Any]) -> None:
+    (monitor,) = _of_kind(chart, "PodMonitor")
+    asked = monitor["spec"]["podMetricsEndpoints"]
+    ports = {port["name"] for _, pod in _pods(chart) for port in pod["spec"]["containers"][0].get("ports", [])}
+    assert {one["port"] for one in asked} == ports
+    jobs = set()
+    for one in asked:
+        (rule,) = one["relabelings"]
+        for name, pod in _pods(chart):
+            component = pod["metadata"]["labels"]["app.kubernetes.io/component"]
+            if any(port["name"] == one["port"] for port in pod["spec"]["containers"][0].get("ports", [])):
+                found = re.fullmatch(rule["regex"], component)
+                assert found, name
+                jobs.add(rule["replacement"].replace("$1", found[1]))
+    scraped = yaml.safe_load((DEPLOY / "observability/prometheus/prometheus.yaml").read_text(encoding="utf-8"))
+    assert jobs == {one["job_name"] for one in scraped["scrape_configs"]} - {"temporal"}
 
 
 def test_migrations_come_before_what_needs_them(chart: list[Any]) -> None:

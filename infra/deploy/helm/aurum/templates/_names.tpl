@@ -11,11 +11,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end }}
 
 {{- define "aurum.image" -}}
-{{- $repository := required "image.repository: where your image is" .Values.image.repository -}}
-{{- if .Values.image.digest -}}
-{{ $repository }}@{{ .Values.image.digest }}
+{{- $repository := required "image.repository: where your image is" .repository -}}
+{{- if .digest -}}
+{{ $repository }}@{{ .digest }}
 {{- else -}}
-{{ $repository }}:{{ required "image.tag or image.digest: which image" .Values.image.tag }}
+{{ $repository }}:{{ required "image.tag or image.digest: which image" .tag }}
 {{- end -}}
 {{- end }}
 
@@ -42,9 +42,10 @@ tolerations: {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end }}
 
+{{/* Of an image: `image` of the values, or that of a build. */}}
 {{- define "aurum.container" -}}
 image: {{ include "aurum.image" . }}
-imagePullPolicy: {{ .Values.image.pullPolicy }}
+imagePullPolicy: {{ .pullPolicy }}
 securityContext:
   allowPrivilegeEscalation: false
   readOnlyRootFilesystem: true
