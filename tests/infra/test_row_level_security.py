@@ -4,6 +4,7 @@ The tables are those of the catalogue, so that a new one is looked at without an
 names a person, an account or a wire and has no row level security fails here.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -236,6 +237,18 @@ def test_nobody_adds_in_somebody_elses_name(outside: Outside, victim: str, attac
             attempts["signing in"] = outside.attempt(AUTHENTICATOR, statement, values)
         added += [(table, who, found) for who, found in attempts.items() if found != (-1, "42501")]
     assert not added
+
+
+def test_rights_are_asked_once_for_a_statement(database: Database) -> None:
+    # What asks nothing of the row stands in a subquery (decision 0043); who asks, and as what, costs nothing to ask.
+    each_row = r"(?<!SELECT )app\.(?!user_id|role|signing_in)\w+\(('[^']*'::text)?\)"
+    with psycopg.connect(database.owner_url) as owner:
+        policies = owner.execute(
+            "SELECT tablename, policyname, condition FROM pg_policies, unnest(ARRAY[qual, with_check]) condition"
+            " WHERE condition LIKE '%app.%' ORDER BY 1, 2"
+        ).fetchall()
+    assert len(policies) > 100
+    assert not [one for one in policies if not one[2].startswith("( SELECT ") and re.search(each_row, one[2])]
 
 
 def test_who_asks_does_not_stay_on_the_connection(outside: Outside, victim: str) -> None:
