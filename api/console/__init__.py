@@ -23,6 +23,7 @@ from api.console import (
     processes,
     quarantine,
     reconciliation,
+    rules,
     schedules,
     session,
     transactions,
@@ -37,6 +38,8 @@ for _part in (
     overrides,
     kyc,
     compliance,
+    # Before the cases, whose addresses begin alike.
+    rules,
     monitoring,
     transactions,
     people,

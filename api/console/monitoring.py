@@ -1,4 +1,4 @@
-"""Transaction monitoring: the cases, the page of one case, and the rules."""
+"""Transaction monitoring: the cases, and the page of one case."""
 
 from typing import Any, Final
 
@@ -37,22 +37,6 @@ async def cases(request: Request) -> Response:
     number = request.query_params.get("page")
     listed = await visit.get("/admin/monitoring/cases", limit=25, page=number, **tabs[tab])
     return page(request, "monitoring.html", tab=tab, tabs=list(tabs), listed=listed)
-
-
-@router.get("/rules")
-async def rules(request: Request) -> Response:
-    """The rules in their versions."""
-    visit: Visit = request.state.visit
-    return page(request, "monitoring_rules.html", listed=await visit.get("/admin/monitoring/rulebooks"))
-
-
-@router.post("/rules/{version}/publish")
-async def publish(version: str, request: Request) -> Response:
-    """Makes a version the one that decides."""
-    visit: Visit = request.state.visit
-    await form(request)
-    await visit.act("POST", f"/admin/monitoring/rulebooks/{version}/publish")
-    return back(f"{HOME}/monitoring/rules", "These rules decide from now on.")
 
 
 @router.get("/{case_id}")

@@ -3,10 +3,8 @@
 import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from uuid import UUID
 
-import httpx
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import text
@@ -15,16 +13,17 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from infra.database import transaction
 from models.monitoring import Structuring
 from tests.factories import accounts as make
+from tests.factories.console import CONSOLE, Office
 from tests.factories.monitoring import moved, rules, run
-from tests.factories.users import Person, add_customer, add_officer
+from tests.factories.users import add_customer, add_officer
 
-CONSOLE = "/console"
 SPLIT = Structuring(name="split_up", days=2, count=3, margin_percent=10, amounts={"EUR": 10_000}, two_people=True)
 PAGES = (
     "/monitoring",
     "/monitoring?tab=mine",
     "/monitoring?tab=explained",
     "/monitoring/rules",
+    "/monitoring/rules/propose",
     "/transactions",
     "/transactions?from=2026-01-01&to=2026-02-01&min=1&status=completed",
     "/reversals",
@@ -39,47 +38,6 @@ PAGES = (
     "/approval",
     "/ledger",
 )
-
-
-class Staff:
-    """Somebody of the staff at the console."""
-
-    def __init__(self, browser: httpx.AsyncClient, person: Person) -> None:
-        self.browser, self.person = browser, person
-
-    async def look(self, path: str) -> str:
-        """A page."""
-        shown = await self.browser.get(f"{CONSOLE}{path}")
-        assert shown.status_code == 200, f"{path}: {shown.status_code} {shown.text[:600]}"
-        return shown.text
-
-    async def send(self, page: str, to: str, **fields: Any) -> httpx.Response:
-        """A form of a page."""
-        found = re.search(r'name="csrf" value="([^"]+)"', await self.look(page))
-        assert found
-        return await self.browser.post(f"{CONSOLE}{to}", data={"csrf": found[1], **fields})
-
-    async def done(self, page: str, to: str, **fields: Any) -> None:
-        """A form that is taken."""
-        answered = await self.send(page, to, **fields)
-        assert answered.status_code == 303, answered.text[:800]
-
-
-class Office:
-    """Where they come from."""
-
-    def __init__(self, app: FastAPI, owner: AsyncEngine) -> None:
-        self.app, self.owner = app, owner
-        self.browsers: list[httpx.AsyncClient] = []
-
-    async def come(self, preset: str, **columns: Any) -> Staff:
-        """A new one of them, signed in."""
-        person = await add_officer(self.owner, preset, **columns)
-        browser = httpx.AsyncClient(transport=httpx.ASGITransport(app=self.app), base_url="http://aurum.test")
-        self.browsers.append(browser)
-        sent = await browser.post(f"{CONSOLE}/sign-in", data={"email": person.email, "password": person.password})
-        assert sent.status_code == 303, sent.text[:500]
-        return Staff(browser, person)
 
 
 @pytest.fixture

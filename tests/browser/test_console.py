@@ -35,6 +35,7 @@ DESK_PAGES = (
     "/compliance/reports",
     "/monitoring",
     "/monitoring/rules",
+    "/monitoring/rules/propose",
     "/approval",
 )
 

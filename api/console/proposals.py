@@ -1,0 +1,32 @@
+"""What the forms have in common in which a version is proposed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from api.console.visits import Refused
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """Something that the API refuses about a proposal: in which part of the form, or in none; which field; and why."""
+
+    part: int | None
+    field: str
+    message: str
+
+
+def wrong_parts(error: Refused, parts: str, places: Sequence[int]) -> list[Wrong]:
+    """What a refusal says about the parts of a proposal, which were sent under the name `parts`. `places` tells for
+    each of them where it stands in the form."""
+    return [_wrong(one["field"], one["message"], parts, places) for one in error.problem.get("errors", [])] or [
+        Wrong(None, "", error.detail)
+    ]
+
+
+def _wrong(path: str, message: str, parts: str, places: Sequence[int]) -> Wrong:
+    message = message.removeprefix("Value error, ")
+    match path.split("."):
+        case [first, number, *inner] if first == parts and number.isdecimal() and int(number) < len(places):
+            return Wrong(places[int(number)], inner[-1] if inner else "", message)
+        case _:
+            return Wrong(None, "" if path == parts else path, message)
