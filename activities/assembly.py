@@ -33,6 +33,7 @@ from activities.wires import (
     ApprovalSteps,
     ComplianceSteps,
     InquirySteps,
+    InterestSteps,
     OverrideSteps,
     PaymentSteps,
     RecallSteps,
@@ -123,6 +124,7 @@ def _customers(config: Settings, engine: AsyncEngine) -> Sequence[object]:
 def _books(config: Settings, engine: AsyncEngine) -> Sequence[object]:
     return (
         LedgerSteps(engine),
+        InterestSteps(engine),
         TransactionSteps(engine),
         ReconciliationSteps(engine, config.nostro_accounts, always_open=config.bank_hours is BankHours.ALWAYS),
         SideProofSteps(engine),

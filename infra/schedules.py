@@ -92,6 +92,14 @@ SCHEDULES: Final[dict[str, Upkeep]] = {
         catch_up=timedelta(hours=1),
         timeout=timedelta(minutes=10),
     ),
+    "blocked-interest": Upkeep(
+        workflow="blocked-interest",
+        why="Interest on blocked property is booked for each month that is over, daily for what was missed.",
+        spec=_daily(hour=0, minute=30),
+        # Each run books all months that are not booked, as if it had been on time.
+        catch_up=timedelta(hours=20),
+        timeout=timedelta(hours=1),
+    ),
     "sanctions-refresh": Upkeep(
         workflow="sanctions-refresh",
         why="The lists that wires and customers are screened against are refreshed, daily.",

@@ -6,7 +6,7 @@ account by entries of the ledger, never by a balance set by hand.
 
 import asyncio
 import json
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
@@ -31,6 +31,8 @@ from models.tables.calendars import top_up
 from models.tables.factors import enable_factor, prepare_factor
 from models.tables.ledger import internal_account, post_one
 from models.tables.users import find_user
+from models.tables.wires import blocked
+from models.wires.interest import InterestRate
 
 DATA: Final = Path(__file__).parent / "seed_data"
 CURRENCIES: Final = ("USD", "EUR", "GBP")
@@ -72,6 +74,7 @@ async def _seed(owner_url: str, keyring: Keyring) -> list[dict[str, Any]]:
             await top_up(session, datetime.now(UTC).date())
             await _add_sanctions(session)
             await _add_rates(session)
+            await _add_interest_rates(session)
             for currency in CURRENCIES:
                 await _add_internal_accounts(session, currency)
             ids = [await _add_person(session, passwords, keyring, person) for person in people]
@@ -205,3 +208,11 @@ async def _add_rates(session: AsyncSession) -> None:
             for target, rate in (("USD", "1.08"), ("GBP", "0.85"))
         ],
     )
+
+
+async def _add_interest_rates(session: AsyncSession) -> None:
+    """What blocked property earns in a bank that publishes nothing else."""
+    for currency, millionths in (("EUR", 15_000), ("USD", 30_000), ("GBP", 30_000)):
+        if not await blocked.rates(session, currency):
+            rate = InterestRate(from_day=date(2026, 1, 1), millionths=millionths)
+            await blocked.publish_rate(session, currency, rate, note=SIMULATED, operator="seed")

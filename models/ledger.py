@@ -44,6 +44,7 @@ class InternalPurpose(StrEnum):
     SUSPENSE = "suspense"  # money whose owner is not known yet
     CLEARING = "clearing"  # money on its way between two of our books
     CORRESPONDENT_CHARGES = "correspondent_charges"  # taken in advance for what other banks will charge us
+    INTEREST = "interest"  # what we pay for money that we keep
 
 
 class Outcome(StrEnum):

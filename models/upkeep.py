@@ -50,6 +50,16 @@ class RolledUp(BaseModel):
     more: bool = False
 
 
+class InterestBooked(BaseModel):
+    """Of how many properties interest was booked, whether more wait, and the currencies of those that have no rate."""
+
+    model_config = ConfigDict(frozen=True)
+
+    properties: int = 0
+    more: bool = False
+    without_rate: tuple[str, ...] = ()
+
+
 class DocumentsDestroyed(BaseModel):
     """How many contents of documents were destroyed because their retention is over."""
 

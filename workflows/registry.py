@@ -7,6 +7,7 @@ from workflows.audit import AuditSealWorkflow
 from workflows.auth import SessionCleanupWorkflow
 from workflows.bank_cancellations import BankCancellationWorkflow
 from workflows.calendars import CalendarTopUpWorkflow
+from workflows.interest import BlockedInterestWorkflow
 from workflows.kyc.documents import DocumentScanWorkflow, DocumentUpkeepWorkflow
 from workflows.kyc.review import KycExpiryWorkflow, KycReviewWorkflow
 from workflows.ledger import FlowRollupWorkflow, LedgerProofWorkflow, LedgerRollupWorkflow
@@ -43,6 +44,7 @@ WORKFLOWS: Sequence[type] = (
     LedgerProofWorkflow,
     LedgerRollupWorkflow,
     FlowRollupWorkflow,
+    BlockedInterestWorkflow,
     ProcessProofWorkflow,
     FlowProofWorkflow,
     DataCleanupWorkflow,

@@ -8,6 +8,7 @@ from activities.wires.approval import ApprovalSteps
 from activities.wires.compliance import ComplianceSteps
 from activities.wires.desk import WireDesk
 from activities.wires.inquiries import InquirySteps
+from activities.wires.interest import InterestSteps
 from activities.wires.overrides import OverrideSteps
 from activities.wires.payment import PaymentSteps
 from activities.wires.recalls import RecallSteps
@@ -17,6 +18,7 @@ __all__ = [
     "ApprovalSteps",
     "ComplianceSteps",
     "InquirySteps",
+    "InterestSteps",
     "OverrideSteps",
     "PaymentSteps",
     "RecallSteps",

@@ -6,6 +6,7 @@ keeps it where it stands until every hit is cleared. Nothing is ever cleared by 
 """
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Final
 
 from sqlalchemy import text
@@ -17,12 +18,15 @@ from activities.wires.screening import screened
 from infra.database import transaction
 from models.calendars import release
 from models.ledger import InternalPurpose
+from models.money import written
 from models.screening import Verdict
 from models.sla import SlaStage, sla_stage_at
 from models.tables import ledger, sanctions, wires
-from models.tables.wires import Wire, cases, compliance
-from models.wires import ComplianceStatus, WireState, WireStatus, WireStep, licence_entry, seizure_entry
+from models.tables.wires import Wire, blocked, cases, compliance
+from models.wires import ComplianceStatus, WireState, WireStatus, WireStep
 from models.wires.compliance import REVIEWABLE, HitState, ReportKind, Ruling, report_due, review_clock
+from models.wires.entries import licence_entry, licence_interest_entry, seizure_entry
+from models.wires.interest import closing_days
 
 _ORDER: Final = (SlaStage.RUNNING, SlaStage.REMINDED, SlaStage.ESCALATED, SlaStage.BREACHED, SlaStage.EXPIRED)
 _STAGE_NOTICE: Final = {
@@ -96,12 +100,13 @@ class ComplianceSteps:
         await wires.tell(session, wire, "compliance_seized", step="seized", data={"report_due": due_on})
 
     async def _give_back(self, session: AsyncSession, wire: Wire, at: datetime, licence: str) -> None:
-        entry = licence_entry(
-            wire.money,
-            blocked=await ledger.internal_account(session, InternalPurpose.BLOCKED, wire.currency),
-            value_date=at.astimezone(UTC).date(),
-        )
-        posted = await ledger.post_one(session, entry)
+        account = await ledger.internal_account(session, InternalPurpose.BLOCKED, wire.currency)
+        day = at.astimezone(UTC).date()
+        interest, _ = await blocked.book_interest(session, wire.id, partial(closing_days, last=day))
+        posted = await ledger.post_one(session, licence_entry(wire.money, blocked=account, value_date=day))
+        if interest:
+            earned = licence_interest_entry(wire.money, interest_minor=interest, blocked=account, value_date=day)
+            await ledger.post_one(session, earned)
         wire.status, wire.reason_code, wire.reason_text = WireStatus.RETURNED, None, None
         await session.flush()
         await session.execute(
@@ -111,7 +116,13 @@ class ComplianceSteps:
             ),
             {"at": at, "release_id": posted.transaction_id, "licence": licence, "wire_id": wire.id},
         )
-        await wires.tell(session, wire, "returned", step="returned", data={"licence": licence})
+        await wires.tell(
+            session,
+            wire,
+            "returned",
+            step="returned",
+            data={"licence": licence, "interest": written(interest, wire.currency)},
+        )
 
     async def _remind_of_report(self, session: AsyncSession, wire: Wire, at: datetime) -> datetime | None:
         """Tells the desk of a report that is due soon or overdue, each once; when to look again."""

@@ -1,6 +1,6 @@
 """The compliance desk's lists: open cases, blocked property, reports that are due (contract §12)."""
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any
 from uuid import UUID
@@ -17,7 +17,7 @@ from models.auth import Permission
 from models.money import to_decimal
 from models.sla import SlaStage
 from models.tables.auth import Caller
-from models.tables.wires import cases
+from models.tables.wires import blocked, cases
 from models.wires import ComplianceStatus, WireStatus
 from models.wires.compliance import ANNUAL_DUE, ANNUAL_HELD, ReportKind
 
@@ -82,6 +82,12 @@ class Property(BaseModel):
     currency: str
     recipient_name: str
     recipient_country: str
+    interest: Amount = Field(description="What it has earned and was booked: it is blocked as well.")
+    accrued: Amount = Field(description="What it has earned since, which is booked when the month is over.")
+    total: Amount = Field(description="All of it, in whole minor units.")
+    rate_percent: Decimal | None = Field(
+        description="What it earns a year of 360 days; null where none is published.", examples=["3.0000"]
+    )
     transaction_id: UUID
     blocked_at: datetime
     report_due_on: date
@@ -162,21 +168,13 @@ async def list_blocked_property(
     page: PageNumber = 1,
     limit: Limit = 100,
 ) -> Properties:
-    """What is or was held on the blocked accounts, with the date and number of each report."""
+    """What is or was held on the blocked accounts, with the interest that it has earned by the beginning of this day
+    (UTC), or of the 30th of June by its end, and with the date and number of each report."""
     held_on = None if year is None else date(year, *ANNUAL_HELD)
-    rows = await cases.blocked_property(db, held_on=held_on, limit=limit, offset=(page - 1) * limit)
+    until = datetime.now(UTC).date() if held_on is None else held_on + timedelta(days=1)
+    rows = await blocked.held(db, until=until, only_held=held_on is not None, limit=limit, offset=(page - 1) * limit)
     return Properties(
-        data=[
-            Property.model_validate(
-                {
-                    **_with_amount(row),
-                    "report_due_on": row.due_on,
-                    "report_filed_at": row.filed_at,
-                    "report_reference": row.reference,
-                }
-            )
-            for row in rows
-        ],
+        data=[_property(*one) for one in rows],
         held_on=held_on,
         annual_report_due_on=None if year is None else date(year, *ANNUAL_DUE),
     )
@@ -209,6 +207,22 @@ async def _claim(wire_id: UUID, officer: Caller, db: Db, *, mine: bool) -> Claim
     senior = "wires:high_value" in officer.permissions
     case = await cases.claim_case(db, wire_id, officer.id, senior=senior, mine=mine)
     return Claim(wire_id=wire_id, assignee=case.assignee, claimed_at=case.claimed_at)
+
+
+def _property(row: Any, accrued_minor: int, rate_percent: Decimal | None) -> Property:
+    interest_minor = int(row.interest_minor)
+    return Property.model_validate(
+        {
+            **_with_amount(row),
+            "interest": to_decimal(interest_minor, row.currency),
+            "accrued": to_decimal(accrued_minor, row.currency),
+            "total": to_decimal(row.amount_minor + interest_minor + accrued_minor, row.currency),
+            "rate_percent": rate_percent,
+            "report_due_on": row.due_on,
+            "report_filed_at": row.filed_at,
+            "report_reference": row.reference,
+        }
+    )
 
 
 def _with_amount(row: Any) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from infra.admin import (
     approval,
     backup,
+    blocked,
     calendars,
     deployment,
     evidence,
@@ -150,6 +151,7 @@ def _as_owner(act: Callable[[AsyncEngine], Awaitable[T]]) -> T:
 calendars.install(app, _as_owner)
 market_days.install(app, _as_owner)
 approval.install(app, _as_owner)
+blocked.install(app, _as_owner)
 ledger.install(app, _as_owner)
 sanctions.install(app, _as_owner)
 transactions.install(app, _as_owner)

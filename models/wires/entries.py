@@ -1,12 +1,14 @@
 """The entries of a wire in the ledger, each with its table of debits and credits."""
 
-from datetime import date
+from datetime import date, timedelta
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
-from models.ledger import Entry, Leg
+from models.ledger import Entry, Leg, credit, debit
 from models.money import written
+from models.statements.monthly import INTEREST
+from models.wires.interest import Interest
 
 
 class WireMoney(BaseModel):
@@ -136,6 +138,52 @@ def licence_entry(wire: WireMoney, *, blocked: UUID, value_date: date) -> Entry:
         to_account_id=wire.account_id,
         description="Blocked wire given back",
         category="wire_transfer",
+        metadata={"wire_id": str(wire.wire_id)},
+        value_date=value_date,
+    )
+
+
+def interest_entry(wire_id: UUID, currency: str, interest: Interest, *, paid_by: UUID, blocked: UUID) -> Entry:
+    """The entry for the interest that blocked property has earned, on the day after the last that it is for. It is
+    blocked as the property is.
+
+    | account       | debit    | credit   |
+    |---------------|----------|----------|
+    | interest paid | interest |          |
+    | blocked       |          | interest |
+    """
+    return Entry(
+        key=f"wire/{wire_id}/interest/{interest.to_day}",
+        kind="blocked_interest",
+        currency=currency,
+        amount_minor=interest.amount_minor,
+        legs=(debit(paid_by, interest.amount_minor), credit(blocked, interest.amount_minor)),
+        from_account_id=paid_by,
+        to_account_id=blocked,
+        description=f"Interest on blocked property from {interest.from_day} to {interest.to_day - timedelta(days=1)}",
+        metadata={"wire_id": str(wire_id), "base_minor": interest.base_minor},
+        value_date=interest.to_day,
+    )
+
+
+def licence_interest_entry(wire: WireMoney, *, interest_minor: int, blocked: UUID, value_date: date) -> Entry:
+    """The entry that gives the interest back together with the property that earned it.
+
+    | account  | debit    | credit   |
+    |----------|----------|----------|
+    | blocked  | interest |          |
+    | customer |          | interest |
+    """
+    return Entry(
+        key=f"wire/{wire.wire_id}/licence-interest",
+        kind=INTEREST,
+        currency=wire.currency,
+        amount_minor=interest_minor,
+        legs=(debit(blocked, interest_minor), credit(wire.account_id, interest_minor)),
+        from_account_id=blocked,
+        to_account_id=wire.account_id,
+        description="Interest on a blocked wire",
+        category="income",
         metadata={"wire_id": str(wire.wire_id)},
         value_date=value_date,
     )

@@ -69,6 +69,10 @@ _ROWS = """
         VALUES (CAST(:wire AS uuid), :customer, now(), now(), now(), now());
     INSERT INTO blocked_property (wire_id, maker_id, transaction_id, amount_minor, currency, blocked_at)
         SELECT CAST(:wire AS uuid), :customer, max(id::text)::uuid, 100, 'USD', now() FROM transactions;
+    INSERT INTO blocked_interest (wire_id, maker_id, from_day, to_day, base_minor, carried_parts, earned_parts,
+            amount_minor, left_parts)
+        SELECT wire_id, maker_id, CAST(blocked_at AS date), CAST(blocked_at AS date) + 1, 100, 0, 3000000, 0, 3000000
+        FROM blocked_property;
     INSERT INTO sanctions_reports (wire_id, maker_id, kind, happened_at, due_on)
         VALUES (CAST(:wire AS uuid), :customer, 'blocked', now(), '2026-12-01');
     INSERT INTO sanctions_false_positives (subject_kind, subject_key, list, entry_id, entry_hash, subject_hash,

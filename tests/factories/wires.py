@@ -139,13 +139,20 @@ async def sanctions_list(
 
 
 async def rates(engine: AsyncEngine) -> None:
-    """What the desk's currencies are worth in the base currency, for good."""
+    """What the desk's currencies are worth in the base currency, and what blocked dollars earn, for good."""
     async with transaction(engine) as session:
         await session.execute(
             text(
                 "INSERT INTO fx_rates (base_currency, target_currency, rate, effective_from, provider)"
                 " VALUES ('EUR', 'USD', 1.08, '2000-01-01', 'simulated'),"
                 " ('EUR', 'GBP', 0.85, '2000-01-01', 'simulated') ON CONFLICT DO NOTHING"
+            )
+        )
+        await session.execute(
+            text(
+                "INSERT INTO blocked_interest_rates (currency, from_day, millionths, note, published_by)"
+                " SELECT 'USD', '2000-01-01', 30000, 'tests', 'tests'"
+                " WHERE NOT EXISTS (SELECT FROM blocked_interest_rates)"
             )
         )
 

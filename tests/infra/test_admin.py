@@ -123,3 +123,22 @@ async def test_a_database_that_is_away_is_said_to_be(database: Database) -> None
 async def test_a_folder_that_is_no_stack_is_refused(database: Database, tmp_path: Path) -> None:
     status, _, complaint = await admin(database, "--data", str(tmp_path), "audit-verify")
     assert (status, complaint) == (1, f"{tmp_path} is not the folder of an embedded stack.\n")
+
+
+async def test_interest_rates_are_published_and_shown_from_the_command_line(
+    database: Database, owner_engine: AsyncEngine
+) -> None:
+    assert await admin(database, "interest-rates", "USD") == (1, "", "")
+    words = ("interest-rate-publish", "USD")
+    rest = ("--from", "2027-01-01", "--reason", "the sixth month's offer")
+    assert await admin(database, *words, "3.25", *rest) == (0, "USD: 3.2500 % from 2027-01-01.\n", "")
+    assert await admin(database, "interest-rates", "USD") == (0, "USD  from 2027-01-01  3.2500 %\n", "")
+    for percent in ("3.00001", "101", "none", "NaN", "1e9"):
+        assert (await admin(database, *words, percent, *rest))[0] == 2, percent
+    status, _, complaint = await admin(database, "interest-rate-publish", "XXX", "1", *rest)
+    assert (status, "is not a currency that this bank keeps" in complaint) == (1, True)
+    async with transaction(owner_engine) as session:
+        lines = await session.execute(
+            text("SELECT new_values ->> 'note' FROM audit_logs WHERE action = 'blocked.publish_rate' ORDER BY id")
+        )
+        assert lines.scalars().all() == ["the sixth month's offer"]

@@ -1,4 +1,4 @@
-"""The cases of the compliance desk: wires whose hits are open, each with its clock; blocked property; reports."""
+"""The cases of the compliance desk: wires whose hits are open, each with its clock; and reports."""
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
@@ -28,14 +28,6 @@ _CASES: Final = text(
     " AND r.withdrawn_at IS NULL) AS proposed"
     " FROM screening_cases c JOIN wire_transfers w ON w.id = c.wire_id WHERE c.closed_at IS NULL"
     " ORDER BY c.due_at, c.id LIMIT :limit OFFSET :offset"
-)
-_PROPERTY: Final = text(
-    "SELECT p.*, w.recipient_name, w.recipient_country, r.due_on, r.reference, r.filed_by, r.filed_at"
-    " FROM blocked_property p JOIN wire_transfers w ON w.id = p.wire_id"
-    " JOIN sanctions_reports r ON r.wire_id = p.wire_id AND r.kind = 'blocked'"
-    " WHERE CAST(:held_on AS date) IS NULL OR p.blocked_at < CAST(:held_on AS date) + 1"
-    " AND coalesce(p.released_at, 'infinity') >= CAST(:held_on AS date) + 1"
-    " ORDER BY p.blocked_at, p.wire_id LIMIT :limit OFFSET :offset"
 )
 _REPORTS: Final = text(
     "SELECT r.*, w.amount_minor, w.currency FROM sanctions_reports r JOIN wire_transfers w ON w.id = r.wire_id"
@@ -162,9 +154,3 @@ async def report_filed(session: AsyncSession, wire_id: UUID, kind: ReportKind, o
 async def reports(session: AsyncSession, *, only_open: bool, limit: int, offset: int) -> Sequence[Any]:
     """Reports, those that are due first first."""
     return (await session.execute(_REPORTS, {"open": only_open, "limit": limit, "offset": offset})).all()
-
-
-async def blocked_property(session: AsyncSession, *, held_on: date | None, limit: int, offset: int) -> Sequence[Any]:
-    """Blocked property, oldest first; with `held_on` what was held at the end of that day (UTC)."""
-    values = {"held_on": held_on, "limit": limit, "offset": offset}
-    return (await session.execute(_PROPERTY, values)).all()

@@ -20,6 +20,7 @@ from models.errors import AlreadyDecided, FourEyes, NotFound, RuleRefused, Wrong
 from models.screening import Hit, Verdict
 from models.screening.parties import record_of
 from models.tables import ledger, sanctions
+from models.tables.wires import blocked
 from models.tables.wires.rows import Wire, tell
 from models.tables.wires.waking import to_decide, wake
 from models.wires.compliance import ABOUT_HITS, REVIEWABLE, HitState, Ruling, SeniorNeeded
@@ -104,7 +105,7 @@ async def rule(
     """Proposes a ruling, or confirms that of another officer who asked for the same. Asked again, changes nothing.
 
     Raises `NotFound`, `FourEyes`, `WrongState`, `AlreadyDecided`, `SeniorNeeded`, and `RuleRefused` where a pair cannot
-    be remembered.
+    be remembered, or property has no interest rate to be given back by.
     """
     wire = await to_decide(session, wire_id, officer.id)
     hit = await _hit_to_rule(session, wire, wish)
@@ -153,6 +154,7 @@ async def _hit_to_rule(session: AsyncSession, wire: Wire, wish: Wish) -> Any:
     if wish.ruling is Ruling.RELEASE:
         if await ruled(session, wire.id, Ruling.RELEASE) is not None:
             raise AlreadyDecided("the release of this property is decided already")
+        await blocked.check_rate(session, wire.currency)
         return None
     if await ruled(session, wire.id, Ruling.SEIZE) is not None:
         raise AlreadyDecided("the money of this wire is seized already")
@@ -270,8 +272,8 @@ async def _check_confirmable(session: AsyncSession, wire: Wire, proposal: Any, o
         raise FourEyes("whoever proposed this, or ordered the wire, lends you their right, or you lend them yours")
     wish = Wish(Ruling(proposal.ruling), proposal.reason, proposal.hit_id, proposal.licence)
     await _hit_to_rule(session, wire, wish)
-    blocked = wire.status == WireStatus.BLOCKED and wish.ruling is not Ruling.CONFIRM
-    if blocked and not (proposal.proposed_senior or officer.senior):
+    stopped = wire.status == WireStatus.BLOCKED and wish.ruling is not Ruling.CONFIRM
+    if stopped and not (proposal.proposed_senior or officer.senior):
         raise SeniorNeeded("this wire is blocked: one of the two officers who decide that has to be a senior one")
 
 
