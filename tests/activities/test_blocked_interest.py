@@ -18,9 +18,9 @@ from models.errors import RuleRefused
 from models.ledger import InternalPurpose
 from models.tables import ledger
 from models.tables.wires import blocked
-from models.tables.wires.compliance import Ruling
 from models.upkeep import InterestBooked, UpkeepStep
 from models.wires import WireStep
+from models.wires.compliance import Ruling
 from models.wires.interest import Bearing, InterestRate, month_ends, stretches
 from tests.activities.test_wire_compliance import LISTED, Desk
 from tests.activities.test_wire_races import AMOUNT
@@ -47,9 +47,9 @@ class Vault(Desk):
             await self.looks(wire.id, at)
         return wire.id
 
-    async def runs(self, *day: int) -> InterestBooked:
+    async def runs(self, year: int, month: int, day: int) -> InterestBooked:
         """The schedule runs on that day."""
-        return await self.interest.book(UpkeepStep(at=datetime(*day, 0, 30, tzinfo=UTC)))  # type: ignore[arg-type, misc]  # three numbers
+        return await self.interest.book(UpkeepStep(at=datetime(year, month, day, 0, 30, tzinfo=UTC)))
 
     async def kept(self) -> list[tuple[str, str, int]]:
         """What was counted: from, to, amount."""
@@ -68,14 +68,14 @@ class Vault(Desk):
             account = await ledger.internal_account(session, purpose, currency)
             return (await ledger.balance(session, account)).posted_minor
 
-    async def publishes(self, percent_millionths: int, *day: int, currency: str = "USD") -> None:
+    async def publishes(self, millionths: int, year: int, month: int, day: int, currency: str = "USD") -> None:
         """Operations publish a rate."""
-        rate = InterestRate(from_day=date(*day), millionths=percent_millionths)  # type: ignore[misc]  # three numbers
+        rate = InterestRate(from_day=date(year, month, day), millionths=millionths)
         async with transaction(self.owner) as session:
             await blocked.publish_rate(session, currency, rate, note="as other depositors", operator="tests")
 
 
-def _step(wire_id: UUID) -> Any:
+def _step(wire_id: UUID) -> WireStep:
     return WireStep(wire_id=wire_id, at=datetime.now(UTC))
 
 
