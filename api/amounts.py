@@ -70,6 +70,11 @@ Amount = Annotated[
     PlainSerializer(lambda value: value, return_type=Decimal, when_used="unless-none"),
     WithJsonSchema({"type": "number", "examples": [1000.00]}),
 ]
+Percent = Annotated[
+    Decimal,
+    PlainSerializer(lambda value: value, return_type=Decimal, when_used="unless-none"),
+    WithJsonSchema({"type": "number", "examples": [3.25]}),
+]
 CurrencyIn = Annotated[
     str,
     BeforeValidator(_read_currency),

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from api import audit
 from api.admin.audit import router
-from api.amounts import Amount
+from api.amounts import Amount, Percent
 from api.deps import Db, Staff, StaffWithAny
 from api.errors import documented
 from models.auth import Permission
@@ -85,9 +85,7 @@ class Property(BaseModel):
     interest: Amount = Field(description="What it has earned and was booked: it is blocked as well.")
     accrued: Amount = Field(description="What it has earned since, which is booked when the month is over.")
     total: Amount = Field(description="All of it, in whole minor units.")
-    rate_percent: Decimal | None = Field(
-        description="What it earns a year of 360 days; null where none is published.", examples=["3.0000"]
-    )
+    rate_percent: Percent | None = Field(description="What it earns a year of 360 days; null where none is published.")
     transaction_id: UUID
     blocked_at: datetime
     report_due_on: date
