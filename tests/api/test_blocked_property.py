@@ -7,19 +7,17 @@ from httpx import AsyncClient
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.activities.test_blocked_interest import JANUARY, Vault
-from tests.api.test_console_desks import Office, office
 from tests.factories import wires as make
 from tests.factories.auth import signed_in
+from tests.factories.console import Office
 from tests.factories.users import add_officer
 
-__all__ = ["office"]
 URL = "/api/v1/admin/screening/blocked"
 
 
 async def test_the_annual_report_has_the_interest_by_the_end_of_its_day(
     app: FastAPI,
     client: AsyncClient,
-    office: Office,
     owner_engine: AsyncEngine,
     api_engine: AsyncEngine,
     worker_engine: AsyncEngine,
@@ -45,7 +43,9 @@ async def test_the_annual_report_has_the_interest_by_the_end_of_its_day(
     # As it stands today, whichever day that is.
     (now,) = (await client.get(URL, headers=officer)).json()["data"]
     assert round(now["amount"] + now["interest"] + now["accrued"], 2) == now["total"]
+    office = Office(app, owner_engine)
     shown = await (await office.come("compliance_officer")).look("/compliance/blocked?year=2026")
+    await office.browsers[0].aclose()
     assert "8.86" in shown
     assert "and 5.13 to be booked" in shown
     assert "3.0000 %, 1,013.99 in all" in shown

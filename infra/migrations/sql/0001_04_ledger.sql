@@ -404,7 +404,7 @@ BEGIN
 END $$;
 
 -- The bank's own account for a purpose and currency, opened on first use. They have no owner and no floor.
--- As it stands now: 0039_01_interest.sql.
+-- As it stands now: 0041_01_interest.sql.
 CREATE FUNCTION ledger_internal_account(wanted_purpose text, wanted_currency text, wanted_exponent smallint) RETURNS uuid
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, app, pg_temp AS $$
 DECLARE

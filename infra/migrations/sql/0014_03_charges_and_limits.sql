@@ -12,7 +12,7 @@ CREATE TRIGGER wire_transfers_charges BEFORE UPDATE ON wire_transfers
     FOR EACH ROW WHEN (NEW.correspondent_minor <> OLD.correspondent_minor) EXECUTE FUNCTION app.guard_wire_charges();
 
 -- What banks on the way will charge us for wires whose sender bears it is owed to them until they do.
--- As it stands now: 0039_01_interest.sql.
+-- As it stands now: 0041_01_interest.sql.
 CREATE OR REPLACE FUNCTION ledger_internal_account(wanted_purpose text, wanted_currency text, wanted_exponent smallint) RETURNS uuid
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, app, pg_temp AS $$
 DECLARE

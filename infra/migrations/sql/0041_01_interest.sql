@@ -134,4 +134,5 @@ GRANT INSERT ON blocked_interest TO aurum_worker;
 ALTER TABLE blocked_interest ENABLE ROW LEVEL SECURITY;
 CREATE POLICY worker ON blocked_interest TO aurum_worker USING (true) WITH CHECK (true);
 CREATE POLICY staff ON blocked_interest FOR SELECT TO aurum_api
-    USING ((app.may('admin:compliance') OR app.may('admin:reports')) AND app.role() <> 'customer' AND maker_id <> app.user_id());
+    USING (((SELECT app.may('admin:compliance')) OR (SELECT app.may('admin:reports'))) AND app.role() <> 'customer'
+           AND maker_id <> app.user_id());
