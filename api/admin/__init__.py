@@ -1,6 +1,7 @@
 """Administration by HTTP: what operations, compliance and auditors see of the bank (contract §12)."""
 
 from api.admin import approval as approval
+from api.admin import approval_matrices as approval_matrices
 from api.admin import cancellations as cancellations
 from api.admin import dashboard as dashboard
 from api.admin import ledger as ledger

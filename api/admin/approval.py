@@ -146,7 +146,7 @@ class DelegationIn(BaseModel):
 
 @router.get("/approval-matrix", summary="Read the approval matrix", responses=documented(401, 403))
 async def read_matrix(_staff: _Reader, db: Db, settings: Configuration) -> MatrixView:
-    """Operators publish a new version by `python -m infra.admin approval-matrix-publish`."""
+    """The version that decides now. Another one is proposed and published at `/approval-matrices`."""
     version, matrix = await wires.newest_matrix(db)
     return MatrixView(
         version=version,

@@ -1,6 +1,6 @@
 """What the forms have in common in which a version is proposed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from api.console.visits import Refused
@@ -30,3 +30,18 @@ def _wrong(path: str, message: str, parts: str, places: Sequence[int]) -> Wrong:
             return Wrong(places[int(number)], inner[-1] if inner else "", message)
         case _:
             return Wrong(None, "" if path == parts else path, message)
+
+
+def under(fields: Mapping[str, str], prefix: str) -> dict[str, str]:
+    """The fields whose names begin so, by the rest of their names."""
+    return {name.removeprefix(prefix): value for name, value in fields.items() if name.startswith(prefix)}
+
+
+def number(typed: str) -> int | str:
+    """A whole number as it was typed; what is none stays as it is, and is refused with a reason."""
+    return int(typed) if typed.isdecimal() else typed
+
+
+def written(value: object) -> str:
+    """What a field shows of a value that may not be set."""
+    return "" if value is None else str(value)

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
+from api.console.proposals import number, under, written
 from models.money import EXPONENTS
 from models.monitoring import Dormant, RoundAmounts, Structuring, Velocity
 from models.monitoring.rules import MOST_RULES
@@ -78,10 +79,10 @@ class Entry:
     def body(self) -> dict[str, Any]:
         """The rule as the API takes it. What is no number goes there as it is, and is refused with a reason."""
         rule: dict[str, Any] = {name: getattr(self, name) for name in ("kind", "name", "direction", "two_people")}
-        rule |= {one.name: _number(self.numbers[one.name]) for one in NUMBERS[self.kind] if self.numbers.get(one.name)}
+        rule |= {one.name: number(self.numbers[one.name]) for one in NUMBERS[self.kind] if self.numbers.get(one.name)}
         if self.kind in WITH_ZONE:
             rule["zone"] = self.zone
-        rule["amounts"] = {currency: _number(typed) for currency, typed in self.amounts.items() if typed}
+        rule["amounts"] = {currency: number(typed) for currency, typed in self.amounts.items() if typed}
         return rule
 
 
@@ -96,8 +97,8 @@ def entries_of(rules: Sequence[Mapping[str, Any]]) -> list[Entry]:
             direction=rule["direction"],
             two_people=rule["two_people"],
             zone=rule.get("zone", ZONE),
-            numbers={one.name: _written(rule.get(one.name)) for one in NUMBERS[rule["kind"]]},
-            amounts={currency: _written(rule["amounts"].get(currency)) for currency in currencies},
+            numbers={one.name: written(rule.get(one.name)) for one in NUMBERS[rule["kind"]]},
+            amounts={currency: written(rule["amounts"].get(currency)) for currency in currencies},
         )
         for rule in rules
     ]
@@ -106,11 +107,11 @@ def entries_of(rules: Sequence[Mapping[str, Any]]) -> list[Entry]:
 def typed_entries(fields: Mapping[str, str]) -> list[Entry]:
     """What was written into the form. A field of it has the name `rule.<number>.<what>`."""
     entries = []
-    for number in range(MOST_RULES + 1):
-        given = _under(fields, f"rule.{number}.")
+    for place in range(MOST_RULES + 1):
+        given = under(fields, f"rule.{place}.")
         if given.get("kind") not in _KINDS:
             break
-        amounts = _under(given, "amount.")
+        amounts = under(given, "amount.")
         # A currency that was chosen twice counts once, as it was typed last.
         amounts |= {given["currency"]: given.get("more", "")} if given.get("currency") else {}
         entries.append(
@@ -134,15 +135,3 @@ def new_entry(kind: str, entries: Sequence[Entry]) -> Entry:
     currencies = sorted({currency for entry in entries for currency in entry.amounts})
     numbers = {one.name: "" for one in NUMBERS[kind]}
     return Entry(kind=kind, numbers=numbers, amounts=dict.fromkeys(currencies, ""))
-
-
-def _under(fields: Mapping[str, str], prefix: str) -> dict[str, str]:
-    return {name.removeprefix(prefix): value for name, value in fields.items() if name.startswith(prefix)}
-
-
-def _number(typed: str) -> int | str:
-    return int(typed) if typed.isdecimal() else typed
-
-
-def _written(value: object) -> str:
-    return "" if value is None else str(value)

@@ -34,8 +34,9 @@ def install(app: typer.Typer, as_owner: Runner) -> None:
         note: Annotated[str, typer.Option(help="Why it changes; kept with it, and in the audit log.")],
         check: Annotated[bool, typer.Option("--check", help="Only say whether it could be published.")] = False,
     ) -> None:
-        """Publish a matrix, which decides about wires that are routed from then on. Exit status 1 for one in which more
-        risk means fewer approvers, or that leaves wires out; it says which rows."""
+        """Publish a matrix at once, in a bank that has no officers yet; later one officer proposes it at the console
+        and another one publishes it. It decides about wires that are routed from then on. Exit status 1 for one in
+        which more risk means fewer approvers, or that leaves wires out; it says which rows."""
         if not note.strip():
             raise typer.BadParameter("say why the matrix changes", param_hint="--note")
         try:

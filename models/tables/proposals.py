@@ -1,4 +1,4 @@
-"""Versions that one person proposes and somebody else publishes, as they are kept.
+"""Versions that one person proposes and somebody else publishes, as they are kept (decision 0046).
 
 Each kind has a table of its own with these columns: `version`, `proposed_by`, `proposed_at`, `published_by`,
 `published_at`, `refused_by`, `refused_at`, `refusal`. The newest published version decides.

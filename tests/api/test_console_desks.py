@@ -36,6 +36,8 @@ PAGES = (
     "/compliance/reports",
     "/compliance/reports?all=1",
     "/approval",
+    "/approval/matrix",
+    "/approval/matrix/propose",
     "/ledger",
 )
 

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from infra.database import transaction
 from models.monitoring import RoundAmounts, Velocity
-from tests.factories.console import CONSOLE, Office, Staff
+from tests.factories.console import CONSOLE, Office, Staff, filled
 from tests.factories.monitoring import forget_rules, rules
 
 MANY = Velocity(name="many", direction="out", hours=24, count=30, amounts={"EUR": 5000})
@@ -29,30 +29,9 @@ async def office(app: FastAPI, owner_engine: AsyncEngine) -> AsyncIterator[Offic
         await browser.aclose()
 
 
-def filled(page: str) -> dict[str, str]:
-    """The form of a page as a browser sends it back."""
-    form = page[page.index(f'action="{CONSOLE}{PROPOSE}"') :]
-    form = form[: form.index("</form>")]
-    fields = {
-        name: value
-        for tag in re.findall(r"<input ([^>]*)>", form)
-        if (name := _said(tag, "name")) and ("checkbox" not in tag or "checked" in tag)
-        for value in [_said(tag, "value") or ("on" if "checkbox" in tag else "")]
-    }
-    for name, options in re.findall(r'<select name="([^"]+)">(.*?)</select>', form, re.DOTALL):
-        chosen = re.search(r'<option value="([^"]*)" selected', options)
-        fields[name] = chosen[1] if chosen else ""
-    return fields
-
-
-def _said(tag: str, attribute: str) -> str:
-    found = re.search(rf'(?<![-\w]){attribute}="([^"]*)"', tag)
-    return found[1] if found else ""
-
-
 async def sent(one: Staff, changed: dict[str, str], do: str = "propose") -> Any:
     """The form with some of its fields changed."""
-    fields = filled(await one.look(PROPOSE)) | {"note": "Fewer of them"} | changed
+    fields = filled(await one.look(PROPOSE), PROPOSE) | {"note": "Fewer of them"} | changed
     return await one.browser.post(f"{CONSOLE}{PROPOSE}", data=fields | {"do": do})
 
 
@@ -126,7 +105,7 @@ async def test_what_is_wrong_is_said_beside_its_rule_and_nothing_that_was_writte
     answered = await sent(officer, changed)
     assert answered.status_code == 422
     assert '<a href="#part-0">many</a>, hours: Input should be less than or equal to 744' in answered.text
-    kept = filled(answered.text)
+    kept = filled(answered.text, PROPOSE)
     assert {name: kept[name] for name in changed} == changed
     # Two of the same name: about none of them alone.
     twice = await sent(officer, {"rule.1.name": "many"})
@@ -140,7 +119,7 @@ async def test_a_rule_is_added_without_losing_what_was_written(office: Office) -
     officer = await office.come("compliance_officer")
     asked = await sent(officer, {"rule.0.hours": "3"}, do="dormant")
     assert asked.status_code == 200
-    fields = filled(asked.text)
+    fields = filled(asked.text, PROPOSE)
     assert (fields["rule.0.hours"], fields["rule.2.kind"], fields["rule.2.days"]) == ("3", "dormant", "")
     done = await officer.browser.post(
         f"{CONSOLE}{PROPOSE}",
@@ -158,7 +137,7 @@ async def test_whoever_only_reads_proposes_nothing(office: Office) -> None:
     auditor = await office.come("auditor")
     assert "Propose a change" not in await auditor.look(RULES)
     refused = await auditor.browser.post(
-        f"{CONSOLE}{PROPOSE}", data=filled(await auditor.look(PROPOSE)) | {"note": "x", "do": "propose"}
+        f"{CONSOLE}{PROPOSE}", data=filled(await auditor.look(PROPOSE), PROPOSE) | {"note": "x", "do": "propose"}
     )
     assert refused.status_code == 403
 

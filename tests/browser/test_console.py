@@ -37,6 +37,8 @@ DESK_PAGES = (
     "/monitoring/rules",
     "/monitoring/rules/propose",
     "/approval",
+    "/approval/matrix",
+    "/approval/matrix/propose",
 )
 
 

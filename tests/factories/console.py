@@ -51,3 +51,24 @@ class Office:
         sent = await browser.post(f"{CONSOLE}/sign-in", data={"email": person.email, "password": person.password})
         assert sent.status_code == 303, sent.text[:500]
         return Staff(browser, person)
+
+
+def filled(page: str, action: str) -> dict[str, str]:
+    """The form of a page that is sent to `action`, as a browser sends it back."""
+    form = page[page.index(f'action="{CONSOLE}{action}"') :]
+    form = form[: form.index("</form>")]
+    fields = {
+        name: value
+        for tag in re.findall(r"<input ([^>]*)>", form)
+        if (name := _said(tag, "name")) and ("checkbox" not in tag or "checked" in tag)
+        for value in [_said(tag, "value") or ("on" if "checkbox" in tag else "")]
+    }
+    for name, options in re.findall(r'<select name="([^"]+)">(.*?)</select>', form, re.DOTALL):
+        chosen = re.search(r'<option value="([^"]*)" selected', options)
+        fields[name] = chosen[1] if chosen else ""
+    return fields
+
+
+def _said(tag: str, attribute: str) -> str:
+    found = re.search(rf'(?<![-\w]){attribute}="([^"]*)"', tag)
+    return found[1] if found else ""

@@ -1,20 +1,26 @@
-"""The approval matrix in its versions. A new one is published by an operator and decides from then on; wires that were
-routed before keep what was decided about them.
+"""The approval matrix in its versions. One officer proposes a version and another one publishes it, or an operator does
+at once; it decides from then on, and wires that were routed before keep what was decided about them.
 """
 
 import json
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
+from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.audit import Outcome
 from models.tables.audit import AuditEntry, append
+from models.tables.proposals import Versions, versions_table
 from models.wires.approval import Matrix
 
-_NEWEST: Final = text(
-    "SELECT version, CAST(rows AS text), call_back_over FROM approval_matrices ORDER BY version DESC LIMIT 1"
+MATRICES: Final = Versions(table=versions_table("approval_matrices"), name="the approval matrix")
+
+_NEWEST: Final = text("SELECT version, CAST(rows AS text), call_back_over FROM matrix_in_force()")
+_PROPOSE: Final = text(
+    "INSERT INTO approval_matrices (rows, call_back_over, note, proposed_by)"
+    " VALUES (CAST(:rows AS jsonb), :call_back_over, :note, :officer) RETURNING version"
 )
 
 
@@ -30,14 +36,21 @@ async def newest_matrix(session: AsyncSession) -> tuple[int, Matrix]:
     return row.version, _read(row.rows, row.call_back_over)
 
 
+async def propose_matrix(session: AsyncSession, matrix: Matrix, *, note: str, officer: UUID) -> int:
+    """Writes a version that another officer may publish, and returns its number."""
+    values = {"rows": json.dumps(_stored(matrix)), "call_back_over": matrix.call_back_over, "note": note}
+    version: int = (await session.execute(_PROPOSE, values | {"officer": officer})).scalar_one()
+    return version
+
+
 async def publish_matrix(session: AsyncSession, matrix: Matrix, *, note: str, operator: str) -> int:
     """Makes `matrix` the one that decides, and returns its version. For the owner of the database alone."""
     before, _ = await newest_matrix(session)
-    rows = matrix.model_dump(mode="json")["rows"]
+    rows = _stored(matrix)
     made = await session.execute(
         text(
-            "INSERT INTO approval_matrices (rows, call_back_over, note, published_by)"
-            " VALUES (CAST(:rows AS jsonb), :call_back_over, :note, :operator) RETURNING version"
+            "INSERT INTO approval_matrices (rows, call_back_over, note, operator, published_at)"
+            " VALUES (CAST(:rows AS jsonb), :call_back_over, :note, :operator, clock_timestamp()) RETURNING version"
         ),
         {"rows": json.dumps(rows), "call_back_over": matrix.call_back_over, "note": note, "operator": operator},
     )
@@ -60,3 +73,7 @@ async def publish_matrix(session: AsyncSession, matrix: Matrix, *, note: str, op
     )
     await append(session, line)
     return version
+
+
+def _stored(matrix: Matrix) -> list[dict[str, Any]]:
+    return [row.model_dump(mode="json") for row in matrix.rows]
