@@ -240,7 +240,7 @@ def test_nobody_adds_in_somebody_elses_name(outside: Outside, victim: str, attac
 
 
 def test_rights_are_asked_once_for_a_statement(database: Database) -> None:
-    # What asks nothing of the row stands in a subquery (decision 0043); who asks, and as what, costs nothing to ask.
+    # What asks nothing of the row stands in a subquery (decision 0048); who asks, and as what, costs nothing to ask.
     each_row = r"(?<!SELECT )app\.(?!user_id|role|signing_in)\w+\(('[^']*'::text)?\)"
     with psycopg.connect(database.owner_url) as owner:
         policies = owner.execute(

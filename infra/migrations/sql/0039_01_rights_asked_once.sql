@@ -1,5 +1,5 @@
 -- What a policy asks of whoever asks, and not of the row, it asks in a subquery: PostgreSQL answers that once for a
--- statement, where it answered it for each row before (decision 0043). What the policies say stays the same.
+-- statement, where it answered it for each row before (decision 0048). What the policies say stays the same.
 DO $$
 DECLARE
     policy record;
