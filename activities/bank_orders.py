@@ -67,12 +67,15 @@ async def order_of(session: AsyncSession, answer: BankAnswer) -> Order | None:
     return Order(kind, wire.id, wire.status in ENDED_WIRES, wire.start, of_inquiry=of_inquiry)
 
 
-async def assigned_order(session: AsyncSession, answer: BankAnswer, wire_id: UUID) -> Order | None:
+async def assigned_order(session: AsyncSession, answer: BankAnswer, kind: str, order_id: UUID) -> Order | None:
     """The order that people say an answer is about, its row locked. None: it answers a recall, and there is none."""
-    wire = await wires.locked(session, wire_id)
+    if kind == "payment":
+        payment = await payments.locked(session, order_id)
+        return Order(kind, payment.id, payment.status in ENDED_PAYMENTS, payment.start)
+    wire = await wires.locked(session, order_id)
     recall = None
     if answer.kind in OF_RECALLS:
-        asked = await wires.open_recall(session, wire_id)
+        asked = await wires.open_recall(session, order_id)
         if asked is None:
             return None
         recall = await wires.locked_recall(session, asked.id)

@@ -22,7 +22,7 @@ _KEEP: Final = text(
     " reason_code = excluded.reason_code, reason_text = excluded.reason_text, bank_reference = excluded.bank_reference"
 )
 _RULED: Final = text(
-    "SELECT ruling, position, wire_id, proposed_by, decided_by FROM quarantine_rulings"
+    "SELECT ruling, position, wire_id, payment_id, proposed_by, decided_by FROM quarantine_rulings"
     " WHERE message_id = :id AND status IN ('confirmed', 'applied') ORDER BY id"
 )
 _END: Final = text(
@@ -48,19 +48,20 @@ _SHOWN: Final = {
 
 @dataclass(frozen=True)
 class Assigned:
-    """The wire that two people say an answer is about, and who they are."""
+    """The order that two people say an answer is about, and who they are."""
 
-    wire_id: UUID
+    kind: str  # wire, payment
+    order_id: UUID
     proposed_by: UUID
     confirmed_by: UUID
 
 
 @dataclass(frozen=True)
 class Ruled:
-    """What two people have ruled about a file: whether it is read as it is, and which answer is about which wire."""
+    """What two people have ruled about a file: whether it is read as it is, and which answer is about which order."""
 
     as_is: bool = False
-    wires: dict[int, Assigned] = field(default_factory=dict)
+    orders: dict[int, Assigned] = field(default_factory=dict)
 
 
 async def ruled(session: AsyncSession, message_id: UUID) -> Ruled:
@@ -68,8 +69,10 @@ async def ruled(session: AsyncSession, message_id: UUID) -> Ruled:
     rows = (await session.execute(_RULED, {"id": message_id})).all()
     return Ruled(
         as_is=any(row.ruling == QuarantineRuling.READ_AS_IS for row in rows),
-        wires={
-            row.position: Assigned(row.wire_id, row.proposed_by, row.decided_by)
+        orders={
+            row.position: Assigned(
+                "wire" if row.wire_id else "payment", row.wire_id or row.payment_id, row.proposed_by, row.decided_by
+            )
             for row in rows
             if row.ruling == QuarantineRuling.ASSIGN
         },

@@ -11,11 +11,13 @@ from activities.bank_quarantine import Assigned, Ruled, end_rulings, keep_answer
 from models.bank import AnswerKind, BankAnswer, ParsedMessage
 from models.bank_rulings import assigned_as
 from models.money import written
-from models.tables import bank_cancellations, bank_statements, wires
+from models.tables import bank_cancellations, bank_statements, payments, wires
 from models.tables.outbox import enqueue
 
 # The bank saw the message id before: we know, the order has been given once. It refuses the copy, not the order.
 _DUPLICATE: Final = "DUPL"
+# The line of an order's timeline by which it says so.
+_ASSIGNED: Final = "bank_answer_assigned"
 # Answers that have to belong to an order of ours. The others repeat or concern what reconciliation looks at.
 _NEEDS_AN_ORDER: Final = frozenset(
     {
@@ -66,7 +68,7 @@ async def record(session: AsyncSession, message_id: UUID, parsed: ParsedMessage,
     contradicted: set[int] = set()
     woken: dict[UUID, tuple[Order, str]] = {}
     for position, answer in answers:
-        found = await _whose(session, answer, ruled.wires.get(position))
+        found = await _whose(session, answer, ruled.orders.get(position))
         if found.contradicted:
             contradicted.add(position)
         if found.order is None:
@@ -101,10 +103,10 @@ async def _whose(session: AsyncSession, answer: BankAnswer, assigned: Assigned |
     own = await order_of(session, answer)
     if assigned is None:
         return _Found(own)
-    if own is not None and own.id != assigned.wire_id:
+    if own is not None and own.id != assigned.order_id:
         # It names another order by now: what people said and what the bank says are for people to weigh again.
         return _Found(None, contradicted=True)
-    return _Found(own or await assigned_order(session, answer, assigned.wire_id), assigned)
+    return _Found(own or await assigned_order(session, answer, assigned.kind, assigned.order_id), assigned)
 
 
 def _named(position: int, answer: BankAnswer) -> str:
@@ -114,15 +116,16 @@ def _named(position: int, answer: BankAnswer) -> str:
 async def _tell(
     session: AsyncSession, order: Order, message_id: UUID, position: int, assigned: Assigned, answer: BankAnswer
 ) -> None:
-    await wires.tell(
-        session,
-        await wires.find(session, order.id),
-        "bank_answer_assigned",
-        actor="officer",
-        actor_id=assigned.confirmed_by,
-        step=f"assigned/{message_id}/{position}",
-        data={"message_id": message_id, "kind": answer.kind, "proposed_by": assigned.proposed_by},
-    )
+    line: dict[str, Any] = {
+        "actor": "officer",
+        "actor_id": assigned.confirmed_by,
+        "step": f"assigned/{message_id}/{position}",
+        "data": {"message_id": message_id, "kind": answer.kind, "proposed_by": assigned.proposed_by},
+    }
+    if order.kind == "wire":
+        await wires.tell(session, await wires.find(session, order.id), _ASSIGNED, **line)
+    else:
+        await payments.tell(session, await payments.locked(session, order.id), _ASSIGNED, **line)
 
 
 async def _wake(session: AsyncSession, order: Order, heard: str) -> None:

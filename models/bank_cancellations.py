@@ -1,9 +1,9 @@
 """What another bank asks back from us (camt.056), what we may answer (camt.029), and by when.
 
 We book no payments from other banks for customers. So there are three things such a request can be about: a credit that
-lies in quarantine, booked for nobody; a wire of ours, of which the other bank is not the sender; and something that we
-do not know. What is answered is true when it is said: `CNCL` says that the payment is undone or the money on its way
-back, and nothing else is called so.
+lies in quarantine, booked for nobody; a wire or a payment of ours, of which the other bank is not the sender; and
+something that we do not know. What is answered is true when it is said: `CNCL` says that the payment is undone or the
+money on its way back, and nothing else is called so.
 """
 
 from datetime import datetime
@@ -15,6 +15,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from models.bank_investigations import AskedBack
 from models.errors import Conflict, RuleRefused
+from models.payments.states import PaymentStatus
 from models.wires.states import WireStatus
 
 # Banking business days after the request came: operations are reminded, the answer is due, and they are told again
@@ -37,6 +38,7 @@ class About(StrEnum):
     """What a request is about, as far as we know."""
 
     WIRE = "wire"
+    PAYMENT = "payment"
     CREDIT = "credit"
     UNKNOWN = "unknown"
 
@@ -47,8 +49,8 @@ REFUSALS: Final = frozenset({"LEGL", "AGNT", "CUST", "ARDT", "AC04", "AM04", "NO
 # Handed on to the next agent, authority to debit asked for, indemnity needed.
 PENDING: Final = frozenset({"PTNA", "RQDA", "INDM"})
 _NEVER_RECEIVED: Final = "NOOR"
-# A wire whose money never left us for good.
-_UNDONE: Final = frozenset({WireStatus.FAILED, WireStatus.RETURNED})
+# An order whose money never left us for good.
+_UNDONE: Final = frozenset({WireStatus.FAILED, WireStatus.RETURNED, PaymentStatus.FAILED, PaymentStatus.RETURNED})
 
 
 class Resolution(BaseModel):
@@ -81,13 +83,16 @@ class AnswerOpen(Conflict):
     title = "An answer is proposed or decided already"
 
 
-def check_answer(outcome: Outcome, reason_code: str | None, about: About, wire_status: WireStatus | None) -> None:
-    """Raises `OutcomeNotTrue` where the answer does not agree with what we know, or has no reason that banks know."""
+def check_answer(
+    outcome: Outcome, reason_code: str | None, about: About, status: WireStatus | PaymentStatus | None
+) -> None:
+    """Raises `OutcomeNotTrue` where the answer does not agree with what we know (`status`: of the order that it is
+    about, where it is about one), or has no reason that banks know."""
     match outcome:
         case Outcome.CANCELLED:
-            undone = about is About.CREDIT or wire_status in _UNDONE
+            undone = about is About.CREDIT or status in _UNDONE
             if not undone:
-                raise OutcomeNotTrue("only a credit that lies here unbooked, or a wire that is undone, is cancelled")
+                raise OutcomeNotTrue("only a credit that lies here unbooked, or an order that is undone, is cancelled")
             if reason_code is not None:
                 raise OutcomeNotTrue("what is cancelled has no reason why not")
         case Outcome.REJECTED:

@@ -10,12 +10,13 @@ from typing import Final
 from models.bank import AnswerKind
 from models.errors import Conflict, RuleRefused
 from models.money import written
+from models.payments.states import PaymentStatus
 from models.wires.states import WireStatus
 
 
 class QuarantineRuling(StrEnum):
-    """`assign`: one answer of the file is about that wire. `read_as_is`: the file is read although it breaks the schema
-    of its message."""
+    """`assign`: one answer of the file is about that wire or payment. `read_as_is`: the file is read although it breaks
+    the schema of its message."""
 
     ASSIGN = "assign"
     READ_AS_IS = "read_as_is"
@@ -33,10 +34,10 @@ class RulingStatus(StrEnum):
 
 
 class AnswerDoesNotFit(RuleRefused):
-    """What the bank says cannot be about that wire."""
+    """What the bank says cannot be about that order."""
 
     code = "answer_does_not_fit"
-    title = "The answer does not fit this wire"
+    title = "The answer does not fit this order"
 
 
 class RulingOpen(Conflict):
@@ -46,37 +47,46 @@ class RulingOpen(Conflict):
     title = "Something is proposed or decided already"
 
 
-_AT_THE_BANK: Final = frozenset({WireStatus.RELEASED, WireStatus.ACKNOWLEDGED})
-_PAID: Final = frozenset({WireStatus.COMPLETED, WireStatus.RETURNED})
+_AT_THE_BANK: Final = frozenset({"released", "acknowledged"})
+_PAID: Final = frozenset({"completed", "returned"})
 OF_RECALLS: Final = frozenset({AnswerKind.RECALL_ACCEPTED, AnswerKind.RECALL_REFUSED, AnswerKind.RECALL_PENDING})
-# Where a wire has to stand for an answer of that kind to be about it. The others do nothing to a wire.
+# Where an order has to stand for an answer of that kind to be about it. The others do nothing to one.
 _WHERE: Final = {
     AnswerKind.ACCEPTED: _AT_THE_BANK | _PAID,
     AnswerKind.REJECTED: _AT_THE_BANK,
     AnswerKind.CANCELLED: _AT_THE_BANK,
     AnswerKind.BOOKED: _AT_THE_BANK,
     AnswerKind.RETURNED: _PAID,
-    **dict.fromkeys(OF_RECALLS, _AT_THE_BANK | _PAID),
 }
+# Wires alone are recalled, and payments alone corrected: by the ACH's notification of change.
+_OF_WIRES: Final = dict.fromkeys(OF_RECALLS, _AT_THE_BANK | _PAID)
+_OF_PAYMENTS: Final = {AnswerKind.CORRECTED: _AT_THE_BANK | _PAID}
 
 
 def assigned_as(kind: AnswerKind) -> AnswerKind:
-    """What an answer means once people have said which wire it is about: a credit that names nothing we know is, on a
-    wire of ours, that wire's money coming back."""
+    """What an answer means once people have said which order it is about: a credit that names nothing we know is, on an
+    order of ours, that order's money coming back."""
     return AnswerKind.RETURNED if kind is AnswerKind.RECEIVED else kind
 
 
 def check_assignment(
-    kind: AnswerKind, amount: tuple[int, str] | None, *, status: WireStatus, paid_minor: int, currency: str
+    kind: AnswerKind,
+    amount: tuple[int, str] | None,
+    *,
+    status: WireStatus | PaymentStatus,
+    paid_minor: int,
+    currency: str,
 ) -> None:
-    """Raises `AnswerDoesNotFit` where an answer cannot be about a wire that stands at `status` and of which
+    """Raises `AnswerDoesNotFit` where an answer cannot be about a wire or payment that stands at `status` and of which
     `paid_minor` of `currency` went to the bank. `amount` is what the message carries, if it carries any: a debit is all
     of it, and what comes back is at most that. The kind says the direction."""
     taken = assigned_as(kind)
-    if taken not in _WHERE:
-        raise AnswerDoesNotFit(f"an answer that is {kind} does nothing to a wire")
-    if status not in _WHERE[taken]:
-        raise AnswerDoesNotFit(f"the wire is {status}; the bank cannot say {taken} of it")
+    order, own = ("wire", _OF_WIRES) if isinstance(status, WireStatus) else ("payment", _OF_PAYMENTS)
+    where = (_WHERE | own).get(taken)
+    if where is None:
+        raise AnswerDoesNotFit(f"an answer that is {kind} does nothing to a {order}")
+    if status not in where:
+        raise AnswerDoesNotFit(f"the {order} is {status}; the bank cannot say {taken} of it")
     if amount is None:
         return
     minor, in_currency = amount

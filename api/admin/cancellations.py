@@ -48,8 +48,9 @@ class CaseView(BaseModel):
 
     id: UUID
     status: Literal["open", "answered"]
-    about: About = Field(description="A wire of ours, a credit in quarantine, or nothing that we know.")
+    about: About = Field(description="A wire or payment of ours, a credit in quarantine, or nothing that we know.")
     wire_id: UUID | None
+    payment_id: UUID | None
     credit_message_id: UUID | None = Field(description="The file in quarantine that tells of the credit.")
     message_id: UUID = Field(description="The request as it came.")
     case_id: str | None = Field(examples=["C-2026-0007"])

@@ -1,12 +1,12 @@
-"""What two people rule about a file in quarantine: which wire an answer of it is about, or that it is read as it is
+"""What two people rule about a file in quarantine: which order an answer of it is about, or that it is read as it is
 (contract §12)."""
 
 from datetime import UTC, date, datetime
-from typing import Annotated
+from typing import Annotated, Self
 from uuid import UUID
 
 from fastapi import Request
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from api import audit
 from api.admin.audit import router
@@ -49,6 +49,7 @@ class RulingView(BaseModel):
     ruling: QuarantineRuling
     position: int | None = Field(description="Which answer of the file; null where it is about the file.")
     wire_id: UUID | None
+    payment_id: UUID | None
     reason: str
     status: RulingStatus
     proposed_by: UUID
@@ -67,7 +68,7 @@ class QuarantineDetail(QuarantinedFile):
 
 
 class WhoseIsIt(BaseModel):
-    """Which wire an answer of a file is about, and why."""
+    """Which wire, or which payment, an answer of a file is about, and why."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -81,8 +82,15 @@ class WhoseIsIt(BaseModel):
     )
 
     position: Annotated[int, Field(ge=0, le=10**6)] = 0
-    wire_id: UUID
+    wire_id: UUID | None = None
+    payment_id: UUID | None = None
     reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=500)]
+
+    @model_validator(mode="after")
+    def _names_one_order(self) -> Self:
+        if (self.wire_id is None) == (self.payment_id is None):
+            raise ValueError("one order is named: a wire or a payment")
+        return self
 
 
 @router.get("/quarantine/{message_id}", summary="Read a file in quarantine", responses=documented(401, 403, 404))
@@ -99,11 +107,12 @@ async def read_file(message_id: UUID, _operator: Operator, db: Db) -> Quarantine
 async def propose_assignment(
     message_id: UUID, body: WhoseIsIt, request: Request, operator: Operator, db: Db
 ) -> QuarantineDetail:
-    """Says that an answer of the file, which names no order of ours, is about this wire. Amount, currency and direction
-    have to fit where the message carries them. Somebody else confirms it; then it counts as if it had matched."""
+    """Says that an answer of the file, which names no order of ours, is about this wire, or this payment. Amount,
+    currency and direction have to fit where the message carries them. Somebody else confirms it; then it counts as if
+    it had matched."""
     audit.note(request, "bank_message", message_id, new=body.model_dump(mode="json"))
     await bank_rulings.propose_assignment(
-        db, message_id, operator.id, Assignment(body.position, body.wire_id), body.reason
+        db, message_id, operator.id, Assignment(body.position, body.wire_id, body.payment_id), body.reason
     )
     return await _detail(db, message_id)
 

@@ -13,7 +13,7 @@ router = pages("/quarantine")
 ACTS: Final[dict[str, tuple[tuple[str, ...], str]]] = {
     "read-again": (("reason",), "The reader takes it once more."),
     "dismiss": (("reason",), "It is put aside."),
-    "assign": (("position", "wire_id", "reason"), "Proposed. Somebody else confirms it."),
+    "assign": (("position", "wire_id", "payment_id", "reason"), "Proposed. Somebody else confirms it."),
     "read-as-is": (("reason",), "Proposed. Somebody else confirms it."),
 }
 
@@ -65,6 +65,7 @@ async def settle(message_id: str, act: str, request: Request) -> Response:
     if act not in ACTS:
         raise Refused({"title": "Not found", "detail": "There is no such act"}, 404)
     names, done = ACTS[act]
-    body = {name: fields.get(name, "") for name in names}
+    # Of two numbers that a form asks for, the one that was written.
+    body = {name: fields.get(name, "") for name in names if fields.get(name) or not name.endswith("_id")}
     await visit.act("POST", f"/admin/quarantine/{message_id}/{act}", body)
     return back(f"{HOME}/quarantine/{message_id}", done)

@@ -21,7 +21,8 @@ from models.bank_cancellations import (
 )
 from models.bank_investigations import AskedBack
 from models.errors import FourEyes, NotFound, WrongState
-from models.tables import wires
+from models.payments import PaymentStatus
+from models.tables import payments, wires
 from models.tables.outbox import enqueue
 from models.wires import WireStatus
 
@@ -35,7 +36,7 @@ _CREDIT: Final = text(
     " AND (a.uetr = CAST(:uetr AS uuid) OR a.end_to_end_id = :end_to_end_id) LIMIT 2"
 )
 _PAYMENT: Final = text(
-    "SELECT EXISTS (SELECT FROM payments WHERE uetr = CAST(:uetr AS uuid) OR end_to_end_id = :end_to_end_id)"
+    "SELECT id FROM payments WHERE uetr = CAST(:uetr AS uuid) OR end_to_end_id = :end_to_end_id LIMIT 2"
 )
 _REPEATS: Final = text(
     "SELECT EXISTS (SELECT FROM bank_cancellations WHERE status = 'open' AND message_id <> :message_id"
@@ -44,10 +45,11 @@ _REPEATS: Final = text(
 _OPEN_CASE: Final = text(
     "INSERT INTO bank_cancellations (id, message_id, position, assignment_id, case_id, assigner, original_message_id,"
     " original_message_type, instruction_id, end_to_end_id, transaction_id, uetr, amount_minor, currency, settled_on,"
-    " reason_code, reason_text, wire_id, credit_message_id) VALUES (:id, :message_id, :position, :assignment_id,"
-    " :case_id, :assigner, :original_message_id, :original_message_type, :instruction_id, :end_to_end_id,"
-    " :transaction_id, CAST(:uetr AS uuid), :amount_minor, :currency, :settled_on, :reason_code, :reason_text,"
-    " :wire_id, :credit_message_id) ON CONFLICT (message_id, position) DO NOTHING RETURNING id"
+    " reason_code, reason_text, wire_id, payment_id, credit_message_id) VALUES (:id, :message_id, :position,"
+    " :assignment_id, :case_id, :assigner, :original_message_id, :original_message_type, :instruction_id,"
+    " :end_to_end_id, :transaction_id, CAST(:uetr AS uuid), :amount_minor, :currency, :settled_on, :reason_code,"
+    " :reason_text, :wire_id, :payment_id, :credit_message_id)"
+    " ON CONFLICT (message_id, position) DO NOTHING RETURNING id"
 )
 
 
@@ -74,6 +76,7 @@ class BankCancellation(SQLModel, table=True):
     reason_code: str | None = None
     reason_text: str | None = None
     wire_id: UUID | None = None
+    payment_id: UUID | None = None
     credit_message_id: UUID | None = None
     status: str = Field(default="open", sa_type=Text)
     remind_at: datetime | None = Field(default=None, sa_type=MOMENT)
@@ -87,6 +90,8 @@ class BankCancellation(SQLModel, table=True):
         """What the request is about, as far as we know."""
         if self.wire_id is not None:
             return About.WIRE
+        if self.payment_id is not None:
+            return About.PAYMENT
         return About.CREDIT if self.credit_message_id is not None else About.UNKNOWN
 
     @property
@@ -121,8 +126,7 @@ class CancellationAnswer(SQLModel, table=True):
 async def open_cases(session: AsyncSession, message_id: UUID, requests: Sequence[AskedBack]) -> list[str]:
     """Opens a case for each payment that a message asks back, and starts its process. For the worker's role.
 
-    Gives what a person has to look at instead: what an open case asks back already, since a bank asks once; and what is
-    about a payment of a customer by the local rail, which its sender alone asks back.
+    Gives what a person has to look at instead: what an open case asks back already, since a bank asks once.
     """
     strange = []
     for position, asked in enumerate(requests):
@@ -130,15 +134,15 @@ async def open_cases(session: AsyncSession, message_id: UUID, requests: Sequence
         if (await session.execute(_REPEATS, named | {"message_id": message_id})).scalar_one():
             strange.append(f"asked back already: {asked.uetr or asked.end_to_end_id}")
             continue
-        if (await session.execute(_PAYMENT, named)).scalar_one():
-            strange.append(f"asks back a payment that we sent: {asked.end_to_end_id or asked.uetr}")
-            continue
         wires_named = (await session.execute(_WIRE, named)).scalars().all()
+        payments_named = (await session.execute(_PAYMENT, named)).scalars().all()
         credits_named = (await session.execute(_CREDIT, named)).scalars().all()
+        orders = len(wires_named) + len(payments_named)
         about = {
             # Of two that are named, neither is meant for sure.
-            "wire_id": wires_named[0] if len(wires_named) == 1 else None,
-            "credit_message_id": credits_named[0] if len(credits_named) == 1 and not wires_named else None,
+            "wire_id": wires_named[0] if wires_named and orders == 1 else None,
+            "payment_id": payments_named[0] if payments_named and orders == 1 else None,
+            "credit_message_id": credits_named[0] if len(credits_named) == 1 and not orders else None,
         }
         values = named | about | {"id": uuid7(), "message_id": message_id, "position": position}
         opened = (await session.execute(_OPEN_CASE, values)).scalar_one_or_none()
@@ -189,7 +193,8 @@ async def answers(session: AsyncSession, case_id: UUID) -> Sequence[Cancellation
 async def propose(session: AsyncSession, answer: CancellationAnswer) -> CancellationAnswer:
     """Proposes what a bank is answered.
 
-    Raises `NotFound`, `WrongState` (answered), `OutcomeNotTrue`, `FourEyes` for a wire of one's own, and `AnswerOpen`.
+    Raises `NotFound`, `WrongState` (answered), `OutcomeNotTrue`, `FourEyes` for an order of one's own, and
+    `AnswerOpen`.
     """
     case = await find_case(session, answer.cancellation_id)
     await _check(session, case, answer, answer.proposed_by)
@@ -228,10 +233,18 @@ async def refuse(session: AsyncSession, case_id: UUID, answer_id: UUID, person: 
 async def _check(session: AsyncSession, case: BankCancellation, answer: CancellationAnswer, person: UUID) -> None:
     if case.status != "open":
         raise WrongState("the bank has had its answer")
-    wire = None if case.wire_id is None else await wires.find(session, case.wire_id)
-    if wire is not None and wire.user_id == person:
-        raise FourEyes("you ordered this wire; somebody else answers")
-    status = None if wire is None else WireStatus(wire.status)
+    status: WireStatus | PaymentStatus | None = None
+    owner = None
+    if case.wire_id is not None:
+        wire = await wires.find(session, case.wire_id)
+        status, owner = WireStatus(wire.status), wire.user_id
+    elif case.payment_id is not None:
+        payment = await payments.find(session, case.payment_id)
+        if payment is None:
+            raise NotFound("there is no such payment")
+        status, owner = PaymentStatus(payment.status), payment.user_id
+    if owner == person:
+        raise FourEyes(f"you ordered this {case.about}; somebody else answers")
     check_answer(Outcome(answer.outcome), answer.reason_code, case.about, status)
 
 

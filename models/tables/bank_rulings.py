@@ -25,8 +25,10 @@ from models.bank_rulings import (
     check_assignment,
 )
 from models.errors import FourEyes, NotFound, RuleRefused, WrongState
-from models.tables import wires
+from models.payments import PaymentStatus
+from models.tables import payments, wires
 from models.tables.bank import BankMessage, leave_quarantine, quarantined
+from models.tables.payments import Payment
 from models.tables.wires import Wire
 from models.wires import WireStatus
 
@@ -65,6 +67,7 @@ class Ruling(SQLModel, table=True):
     ruling: str = Field(sa_type=Text)
     position: int | None = None
     wire_id: UUID | None = None
+    payment_id: UUID | None = None
     reason: str
     status: str = Field(default=RulingStatus.PROPOSED, sa_type=Text)
     proposed_by: UUID
@@ -78,10 +81,11 @@ class Ruling(SQLModel, table=True):
 
 
 class Assignment(NamedTuple):
-    """Which answer of a file (by its place in it) is about which wire."""
+    """Which answer of a file (by its place in it) is about which wire, or which payment."""
 
     position: int
-    wire_id: UUID
+    wire_id: UUID | None = None
+    payment_id: UUID | None = None
 
 
 def answers(message_id: UUID) -> Select[Any]:
@@ -107,10 +111,10 @@ async def rulings(session: AsyncSession, message_id: UUID) -> Sequence[Ruling]:
 async def propose_assignment(
     session: AsyncSession, message_id: UUID, person: UUID, assignment: Assignment, reason: str
 ) -> Ruling:
-    """Proposes that an answer of a file is about a wire.
+    """Proposes that an answer of a file is about a wire, or about a payment.
 
-    Raises `NotFound` (file, answer or wire), `WrongState` (not in quarantine any more, or the answer has its order),
-    `RuleRefused` (it is not read at all), `AnswerDoesNotFit`, `FourEyes` for a wire of one's own, and `RulingOpen`.
+    Raises `NotFound` (file, answer or order), `WrongState` (not in quarantine any more, or the answer has its order),
+    `RuleRefused` (it is not read at all), `AnswerDoesNotFit`, `FourEyes` for an order of one's own, and `RulingOpen`.
     """
     message = await _in_quarantine(session, message_id)
     if message.message_type == "unreadable":
@@ -118,12 +122,13 @@ async def propose_assignment(
     answer = await _answer(session, message_id, assignment.position)
     if answer.matched:
         raise WrongState("this answer has found its order")
-    await _check(session, answer, assignment.wire_id, person)
+    await _check(session, answer, assignment, person)
     proposed = Ruling(
         message_id=message_id,
         ruling=QuarantineRuling.ASSIGN,
         position=assignment.position,
         wire_id=assignment.wire_id,
+        payment_id=assignment.payment_id,
         reason=reason,
         proposed_by=person,
     )
@@ -147,13 +152,14 @@ async def propose_reading(session: AsyncSession, message_id: UUID, person: UUID,
 async def confirm(session: AsyncSession, message_id: UUID, ruling_id: UUID, person: UUID, at: datetime) -> Ruling:
     """A second person agrees: the reader takes the file again, and does what is ruled.
 
-    Raises `NotFound`, `WrongState`, `FourEyes`, and `AnswerDoesNotFit` where the wire has moved on meanwhile.
+    Raises `NotFound`, `WrongState`, `FourEyes`, and `AnswerDoesNotFit` where the order has moved on meanwhile.
     """
     proposed = await _proposed(session, message_id, ruling_id)
     if proposed.proposed_by == person:
         raise FourEyes("you have proposed this; somebody else confirms it")
-    if proposed.wire_id is not None and proposed.position is not None:
-        await _check(session, await _answer(session, message_id, proposed.position), proposed.wire_id, person)
+    if proposed.position is not None:
+        named = Assignment(proposed.position, proposed.wire_id, proposed.payment_id)
+        await _check(session, await _answer(session, message_id, proposed.position), named, person)
     await leave_quarantine(session, message_id, "to_read_again", f"two people: {proposed.ruling}, {proposed.reason}")
     proposed.status, proposed.decided_by, proposed.decided_at = RulingStatus.CONFIRMED, person, at
     await session.flush()
@@ -186,21 +192,31 @@ async def _answer(session: AsyncSession, message_id: UUID, position: int) -> Qua
     return answer
 
 
-async def _check(session: AsyncSession, answer: QuarantinedAnswer, wire_id: UUID, person: UUID) -> None:
-    wire = await wires.find(session, wire_id)
-    if wire.user_id == person:
-        raise FourEyes("you ordered this wire; somebody else decides about it")
-    check_against(wire, AnswerKind(answer.kind), answer.amount_minor, answer.currency)
-    if answer.kind in OF_RECALLS and await wires.open_recall(session, wire_id) is None:
+async def _check(session: AsyncSession, answer: QuarantinedAnswer, named: Assignment, person: UUID) -> None:
+    order = await _order(session, named)
+    if order.user_id == person:
+        raise FourEyes(f"you ordered this {'wire' if named.wire_id else 'payment'}; somebody else decides about it")
+    amount = None
+    if answer.amount_minor is not None and answer.currency is not None:
+        amount = answer.amount_minor, answer.currency
+    check_assignment(
+        AnswerKind(answer.kind),
+        amount,
+        status=WireStatus(order.status) if isinstance(order, Wire) else PaymentStatus(order.status),
+        paid_minor=order.money.paid_minor if isinstance(order, Wire) else order.amount_minor,
+        currency=order.currency,
+    )
+    if named.wire_id and answer.kind in OF_RECALLS and await wires.open_recall(session, named.wire_id) is None:
         raise AnswerDoesNotFit("the wire is not being recalled")
 
 
-def check_against(wire: Wire, kind: AnswerKind, amount_minor: int | None, currency: str | None) -> None:
-    """Raises `AnswerDoesNotFit` where an answer cannot be about `wire` as it stands."""
-    amount = None if amount_minor is None or currency is None else (amount_minor, currency)
-    check_assignment(
-        kind, amount, status=WireStatus(wire.status), paid_minor=wire.money.paid_minor, currency=wire.currency
-    )
+async def _order(session: AsyncSession, named: Assignment) -> Wire | Payment:
+    if named.wire_id is not None:
+        return await wires.find(session, named.wire_id)
+    payment = await payments.find(session, named.payment_id) if named.payment_id else None
+    if payment is None:
+        raise NotFound("there is no such payment")
+    return payment
 
 
 async def _propose(session: AsyncSession, proposed: Ruling) -> Ruling:

@@ -5,16 +5,21 @@ from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from uuid_utils.compat import uuid7
 
 from activities.bank import BankInbox
-from infra.database import transaction
+from infra.database import Principal, transaction
 from infra.providers.bank import FolderChannel, build_camt056
+from models.bank_cancellations import Outcome, OutcomeNotTrue
+from models.errors import FourEyes
 from models.payments import end_to_end_id
+from models.tables import bank_cancellations
+from models.tables.bank_cancellations import CancellationAnswer
 from models.tables.payments import Payment
 from tests.factories.bank import customer_report, interbank_report
-from tests.factories.wires import People, ordered, people
+from tests.factories.wires import OFFICER_RIGHTS, People, ordered, people
 from tests.infra.test_bank_schemas import request
 
 ACCEPTED = "<TxSts>ACCP</TxSts>"
@@ -99,8 +104,8 @@ async def test_references_of_two_orders_are_for_a_person(
     assert status.scalars().all() == ["quarantined"]
 
 
-async def test_a_payment_that_we_sent_is_not_asked_back_by_a_file(
-    owner_engine: AsyncEngine, worker_engine: AsyncEngine, everybody: People, tmp_path: Path
+async def test_a_payment_that_another_bank_asks_back_is_a_case_of_its_own(
+    owner_engine: AsyncEngine, api_engine: AsyncEngine, worker_engine: AsyncEngine, everybody: People, tmp_path: Path
 ) -> None:
     payment_id = await scheduled(owner_engine, everybody)
     asked = request(sender="MOCKNL2A", receiver="AURUNL2A", end_to_end_id=end_to_end_id(payment_id))
@@ -108,10 +113,43 @@ async def test_a_payment_that_we_sent_is_not_asked_back_by_a_file(
     await _read(worker_engine, tmp_path, build_camt056(asked, header=False))
 
     async with transaction(owner_engine) as session:
-        assert (await session.execute(text("SELECT count(*) FROM bank_cancellations"))).scalar_one() == 0
-        told = await session.execute(text("SELECT status, reason FROM bank_messages WHERE direction = 'inbound'"))
-    status, reason = told.one()
-    assert (status, reason) == ("quarantined", f"asks back a payment that we sent: {end_to_end_id(payment_id)}")
+        opened = await session.execute(text("SELECT id, wire_id, payment_id FROM bank_cancellations"))
+        case = opened.one()
+        woken = await session.execute(text("SELECT workflow_id FROM outbox ORDER BY id"))
+        assert woken.scalars().all() == [f"bank-cancellation/{case.id}"]
+    assert (case.wire_id, case.payment_id) == (None, payment_id)
+
+    async def says(person: Principal, outcome: Outcome, code: str | None = None) -> None:
+        assert person.user_id is not None
+        async with transaction(api_engine, person) as session:
+            said = CancellationAnswer(
+                cancellation_id=case.id,
+                outcome=outcome,
+                reason_code=code,
+                reason="looked up",
+                proposed_by=person.user_id,
+            )
+            await bank_cancellations.propose(session, said)
+
+    rights = OFFICER_RIGHTS | {"transactions:read"}
+    officer = Principal(user_id=everybody.officers[0], role="admin", permissions=rights)
+    payer = Principal(user_id=everybody.customer, role="admin", permissions=rights)
+    # It is known to us, it is not undone, and whoever pays it does not answer.
+    for outcome, code in ((Outcome.CANCELLED, None), (Outcome.REJECTED, "NOOR")):
+        with pytest.raises(OutcomeNotTrue):
+            await says(officer, outcome, code)
+    with pytest.raises(FourEyes):
+        await says(payer, Outcome.REJECTED, "CUST")
+    with pytest.raises(DBAPIError, match="an order of their own"):
+        async with transaction(owner_engine) as session:
+            await session.execute(
+                text(
+                    "INSERT INTO bank_cancellation_answers (cancellation_id, outcome, reason_code, reason, proposed_by)"
+                    " SELECT id, 'RJCR', 'CUST', 'why not', :customer FROM bank_cancellations"
+                ),
+                {"customer": everybody.customer},
+            )
+    await says(officer, Outcome.REJECTED, "CUST")
 
 
 async def _read(worker: AsyncEngine, folder: Path, content: bytes) -> None:

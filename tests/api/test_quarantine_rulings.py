@@ -18,6 +18,7 @@ from tests.api.test_console import _csrf as csrf_in
 from tests.api.test_console import _sign_in as sign_in_at_console
 from tests.api.test_console import browser
 from tests.api.test_quarantine import QUARANTINE, Desk, desk
+from tests.factories import payments as pay
 from tests.factories.auth import signed_in
 from tests.factories.bank import entry, interbank_report, notification
 from tests.factories.damage import damage
@@ -37,6 +38,7 @@ class Two:
     makers: dict[str, str]
     checkers: dict[str, str]
     wire: Wire
+    people: People
 
     async def ask(self, file: dict[str, Any], act: str, headers: dict[str, str], **body: Any) -> Response:
         """One of them acts."""
@@ -78,7 +80,7 @@ async def two(desk: Desk, app: FastAPI, owner_engine: AsyncEngine, api_engine: A
     await damage(owner_engine, f"UPDATE wire_transfers SET status = 'released' WHERE id = '{wire.id}'")
     maker, checker = await add_officer(owner_engine, "operations"), await add_officer(owner_engine, "operations")
     headers = [await signed_in(app, owner_engine, one) for one in (maker, checker)]
-    return Two(desk, maker, checker, headers[0], headers[1], wire)
+    return Two(desk, maker, checker, headers[0], headers[1], wire, everybody)
 
 
 async def test_two_people_assign_a_file_and_it_counts_as_if_it_had_matched(two: Two, owner_engine: AsyncEngine) -> None:
@@ -150,6 +152,69 @@ async def test_what_the_message_carries_is_checked(two: Two, content: bytes, say
         return
     assert (answered.status_code, answered.json()["code"]) == (400, "answer_does_not_fit"), answered.text
     assert says in answered.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (debit("100.00").replace(b'"USD"', b'"EUR"'), None),
+        (debit("100.01").replace(b'"USD"', b'"EUR"'), "100.00 EUR went to it"),
+        (debit("100.00"), "100.00 USD"),
+        (debit("100.00").replace(b'"USD"', b'"EUR"').replace(b"DBIT", b"CRDT"), "the bank cannot say returned of it"),
+    ],
+    ids=["fits", "amount", "currency", "direction"],
+)
+async def test_an_answer_can_be_about_a_payment(
+    two: Two, api_engine: AsyncEngine, owner_engine: AsyncEngine, content: bytes, says: str | None
+) -> None:
+    paid = await pay.ordered(api_engine, two.people, pay.sepa_order(two.people))
+    await damage(owner_engine, f"UPDATE payments SET status = 'released' WHERE id = '{paid.id}'")
+    file = await two.desk.arrives(content)
+    named = {"payment_id": str(paid.id), "wire_id": None}
+    both = await two.proposes(file, payment_id=str(paid.id))
+    assert both.status_code == 422
+    answered = await two.proposes(file, **named)
+    if says is not None:
+        assert (answered.status_code, answered.json()["code"]) == (400, "answer_does_not_fit"), answered.text
+        assert says in answered.json()["detail"]
+        return
+    (ruling,) = answered.json()["rulings"]
+    assert (ruling["payment_id"], ruling["wire_id"]) == (str(paid.id), None)
+    assert (await two.ask(file, f"rulings/{ruling['id']}/confirm", two.checkers)).status_code == 200
+    assert await two.desk.reader.read_waiting() == 1
+    async with transaction(owner_engine) as session:
+        said = await session.execute(text("SELECT payment_id, wire_id, kind FROM bank_answers"))
+        assert tuple(said.one()) == (paid.id, None, "booked")
+        told = await session.execute(
+            text("SELECT data ->> 'proposed_by' FROM payment_events WHERE event = 'bank_answer_assigned'")
+        )
+        assert told.scalar_one() == str(two.maker.id)
+        woken = await session.execute(
+            text("SELECT count(*) FROM outbox WHERE workflow_id = :id"), {"id": f"payment/{paid.id}"}
+        )
+        assert woken.scalar_one() == 2
+
+
+async def test_nobody_rules_about_a_payment_of_their_own(
+    two: Two, api_engine: AsyncEngine, owner_engine: AsyncEngine
+) -> None:
+    paid = await pay.ordered(api_engine, two.people, pay.sepa_order(two.people))
+    await damage(
+        owner_engine, f"UPDATE payments SET status = 'released', user_id = '{two.maker.id}' WHERE id = '{paid.id}'"
+    )
+    file = await two.desk.arrives(debit("100.00").replace(b'"USD"', b'"EUR"'))
+    own = await two.proposes(file, payment_id=str(paid.id), wire_id=None)
+    assert (own.status_code, own.json()["code"]) == (403, "four_eyes")
+    assert (await two.proposes(file, payment_id=str(uuid4()), wire_id=None)).status_code == 404
+    with pytest.raises(DBAPIError, match="an order of their own"):
+        async with transaction(owner_engine) as session:
+            await session.execute(
+                text(
+                    "INSERT INTO quarantine_rulings (message_id, ruling, position, payment_id, reason, proposed_by)"
+                    " SELECT message_id, 'assign', position, :payment, 'it is mine', :maker FROM quarantined_answers"
+                ),
+                {"payment": paid.id, "maker": two.maker.id},
+            )
 
 
 async def test_what_is_not_there_is_not_found(two: Two) -> None:
