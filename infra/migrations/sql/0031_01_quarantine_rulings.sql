@@ -54,7 +54,7 @@ CREATE UNIQUE INDEX quarantine_rulings_once ON quarantine_rulings (message_id, c
 CREATE INDEX quarantine_rulings_message ON quarantine_rulings (message_id, id);
 
 -- People propose and decide, each in their own name and never about a wire of their own; the reader ends what was decided.
--- As it stands now: 0042_01_payments_of_files.sql.
+-- As it stands now: 0043_01_payments_of_files.sql.
 CREATE FUNCTION app.guard_quarantine_ruling() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, app, pg_temp AS $$
 DECLARE

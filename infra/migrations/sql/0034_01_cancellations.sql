@@ -75,7 +75,7 @@ CREATE TRIGGER bank_cancellations_no_delete BEFORE DELETE ON bank_cancellations
     FOR EACH ROW EXECUTE FUNCTION app.refuse_change();
 
 -- People propose and decide, each in their own name and never about a wire of their own; the process sends.
--- As it stands now: 0042_02_payments_asked_back.sql.
+-- As it stands now: 0043_02_payments_asked_back.sql.
 CREATE FUNCTION app.guard_cancellation_answer() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, app, pg_temp AS $$
 DECLARE

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from alembic import op
 
-revision = "0042"
-down_revision = "0041"
+revision = "0043"
+down_revision = "0042"
 branch_labels = None
 depends_on = None
 
@@ -13,7 +13,7 @@ SQL = Path(__file__).parents[1] / "sql"
 
 
 def upgrade() -> None:
-    for name in sorted(SQL.glob("0042_*.sql")):
+    for name in sorted(SQL.glob("0043_*.sql")):
         # The driver's own call: SQLAlchemy would read the colons of casts as parameters.
         op.get_bind().connection.cursor().execute(name.read_text())
 
