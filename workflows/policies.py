@@ -36,6 +36,10 @@ PROVIDER: Final = RetryPolicy(
 # A file of ten megabytes, read from the store and looked through by a scanner that may load its signatures just then.
 SCAN_SECONDS: Final = timedelta(minutes=3)
 
+# The documents of a customer, read one after the other among those of other customers, some seconds each; says that it
+# lives.
+CHECKS_SECONDS: Final = timedelta(minutes=15)
+
 # Upkeep works through many rows in small transactions and says after each that it lives.
 UPKEEP_SECONDS: Final = timedelta(hours=1)
 

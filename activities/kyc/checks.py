@@ -6,33 +6,29 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
-from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
+from activities.heartbeats import heartbeats
 from activities.kyc.desk import KycDesk, Screened, screened, tell_customer
+from activities.kyc.mrz import Zones, told, zone_fact
 from infra.database import transaction
 from models.errors import Unavailable
 from models.kyc import letters
 from models.kyc.documents import (
     IDENTITY_TYPES,
-    MACHINE_READABLE_TYPES,
     SCAN_PASSED,
-    ContentGone,
-    ContentUnreadable,
     DocumentStatus,
     Likeness,
     ScanStatus,
 )
 from models.kyc.ladder import Rung
-from models.kyc.mrz import Mrz
 from models.kyc.process import KycState, KycStep
 from models.kyc.requirements import Missing
 from models.kyc.risk import EYES, Rating, RiskLevel, next_review, rate, risk_model, volume_class
 from models.kyc.states import ASKING, KycStatus, Occasion
-from models.kyc.zone import disagreement
 from models.screening import Hit, Verdict
 from models.screening.parties import Customer
 from models.sla import SlaStage, sla_clock
@@ -43,7 +39,6 @@ from models.tables.kyc.documents import Document
 from models.tables.kyc.rows import KycAssessment, KycCase, KycQuestion
 from models.tables.users import User, user
 
-Zones = dict[UUID, Mrz | None]
 # What the process asks by itself, so often; then a person looks.
 _ASKED_BY_PROCESS: Final = 2
 _SCAN_SECONDS: Final = 2
@@ -66,7 +61,8 @@ class CheckSteps:
 
         Raises `Unavailable` while a document waits for the scanner, or no list is loaded: checks fail closed.
         """
-        zones = await self._zones(step)
+        async with heartbeats():
+            zones = await self._zones(step)
         async with transaction(self._desk.engine) as session:
             case = await cases.locked(session, step.case_id)
             if cases.to_check(case):
@@ -80,14 +76,7 @@ class CheckSteps:
             found = await documents.of_customer(session, case.user_id) if cases.to_check(case) else []
         if any(one.scan_status == ScanStatus.PENDING for one in found):
             raise Unavailable("a document waits for the scanner", retry_after=_SCAN_SECONDS)
-        return {one.id: await self._zone(one) for one in found if one.scan_status in SCAN_PASSED}
-
-    async def _zone(self, document: Document) -> Mrz | None:
-        try:
-            return await self._desk.zones.read(document)
-        except (ContentGone, ContentUnreadable):
-            # Operations have been told; for the officers it is a document that says nothing.
-            return None
+        return await self._desk.zones.read_all([one for one in found if one.scan_status in SCAN_PASSED])
 
     async def _assess(self, session: AsyncSession, case: KycCase, at: datetime, zones: Zones) -> None:
         person = await user(session, case.user_id)
@@ -102,13 +91,14 @@ class CheckSteps:
         said = await screened(self._desk, session, Customer(person.id, name, person.date_of_birth, person.address))
         await _keep_hits(session, case, said)
         likeness = await _shared(session, found)
-        zone, differing = _zone_fact(person, found, zones)
+        zone, differing = zone_fact(person, found, zones)
         rating = rate({**_facts(case, person, found, said, likeness), "machine_readable_zone": zone})
         case.profile, case.list_version = profile_of(person), said.version
         case.risk_level, case.risk_points = rating.level, rating.points
         findings = {
             "missing": [one.model_dump(mode="json") for one in lack],
             "shared_documents": dict(likeness),
+            "zones": told(found, zones),
             "zone_says_otherwise": differing,
             "hits": len(said.hits),
         }
@@ -264,17 +254,3 @@ def _facts(
         "shared_documents": "same" if same else "alike" if likeness else "none",
         "behaviour": case.occasion if case.occasion in behaviour else "usual",
     }
-
-
-def _zone_fact(person: User, found: Sequence[Document], zones: Zones) -> tuple[str, list[str]]:
-    """What the zones say of a customer, and where they say something else than the profile."""
-    readable = [one for one in found if one.document_type in MACHINE_READABLE_TYPES]
-    read = [(one, zone) for one in readable if (zone := zones.get(one.id)) is not None]
-    if not read:
-        return ("not_read" if readable else "absent"), []
-    differing = [
-        name
-        for one, zone in read
-        for name in disagreement(zone, person.first_name, person.last_name, person.date_of_birth, one.expires_at)
-    ]
-    return ("disagrees" if differing else "agrees"), sorted(set(differing))

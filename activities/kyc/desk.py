@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
@@ -18,6 +19,9 @@ from models.screening.parties import Customer, subjects_of_customer
 from models.tables import calendars, notifications, sanctions
 from models.tables.kyc.rows import KycCase
 from models.tables.users import staff_with
+
+# For one document: two pictures take four, a slow machine twenty.
+_READING_SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,7 @@ class KycDesk:
         return cls(
             engine=engine,
             watchlists=Watchlists(engine),
-            zones=MrzReader(open_vault(settings), Inspector(settings.uploads_at_once)),
+            zones=MrzReader(open_vault(settings), Inspector(1, _READING_SECONDS)),
             hours=settings.bank_hours,
             review=timedelta(seconds=settings.kyc.review_seconds),
             edd=timedelta(seconds=settings.kyc.edd_seconds),

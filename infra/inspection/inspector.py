@@ -17,6 +17,7 @@ from typing import Any, BinaryIO, Final
 
 import orjson
 import structlog
+from pydantic import TypeAdapter, ValidationError
 
 from infra.inspection.refusals import SENTENCES
 from models.kyc.documents import DocumentRefused, Inspected
@@ -26,7 +27,16 @@ log = structlog.get_logger(__name__)
 PATIENCE_SECONDS: Final = 30.0
 _ROOT: Final = Path(__file__).resolve().parents[2]
 _MOST_SAID: Final = 64 * 1024
+# Libraries that calculate start a thread for each core as they are loaded, and each takes of the memory.
+_ONE_CORE: Final = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+_ENVIRONMENT: Final = {
+    "PYTHONPATH": str(_ROOT),
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "LC_ALL": "C.UTF-8",
+    **_ONE_CORE,
+}
 _PIECE: Final = 256 * 1024
+_READINGS: Final = TypeAdapter(list[list[str]])
 
 
 class Inspector:
@@ -56,6 +66,20 @@ class Inspector:
         """
         with await asyncio.to_thread(tempfile.TemporaryFile) as unused:
             return str((await self._ask("read_text", content, unused))["text"])
+
+    async def lines(self, content: BinaryIO) -> list[list[str]]:
+        """The long lines of text on a picture, or on the first pages of a PDF as they are drawn, from the top down: for
+        each page as it stands, and on its head.
+
+        Raises `DocumentRefused` for a file that cannot be read, or takes too long.
+        """
+        with await asyncio.to_thread(tempfile.TemporaryFile) as unused:
+            answer = await self._ask("read_lines", content, unused)
+        try:
+            return _READINGS.validate_python(answer.get("readings"))
+        except ValidationError:
+            # A process that a file has led astray may say anything.
+            raise _refusal("too_complex") from None
 
     async def _ask(self, task: str, source: BinaryIO, target: BinaryIO) -> dict[str, Any]:
         async with self._turns:
@@ -95,7 +119,7 @@ async def _started(task: str, source: BinaryIO, target: BinaryIO) -> asyncio.sub
         pass_fds=(target.fileno(),),
         limit=_MOST_SAID,
         cwd=_ROOT,
-        env={"PYTHONPATH": str(_ROOT), "PYTHONDONTWRITEBYTECODE": "1", "LC_ALL": "C.UTF-8"},
+        env=_ENVIRONMENT,
     )
 
 

@@ -24,9 +24,17 @@ class MrzFormat(StrEnum):
     TD3 = "TD3"
 
 
+class ZoneSource(StrEnum):
+    """Where a zone was read: in the text that a file carries, or on its picture."""
+
+    TEXT = "text"
+    PICTURE = "picture"
+
+
 class Mrz(BaseModel):
     """What a zone says. Names are as it writes them: in capitals, without accents, perhaps cut off. `sex` is M, F or
-    X; `issuer` and `nationality` are the codes of ISO 3166-1 alpha-3 with those that ICAO added."""
+    X; `issuer` and `nationality` are the codes of ISO 3166-1 alpha-3 with those that ICAO added. `number` is empty
+    where a picture left it open."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -40,6 +48,16 @@ class Mrz(BaseModel):
     birth_date: date | None
     sex: str
     expires_at: date | None
+
+
+class ReadZone(BaseModel):
+    """A zone, and how it was read. `reader` is the program that read a picture, with its version."""
+
+    model_config = ConfigDict(frozen=True)
+
+    zone: Mrz
+    source: ZoneSource
+    reader: str | None = None
 
 
 def check_digit(text: str) -> str:

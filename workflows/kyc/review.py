@@ -10,7 +10,7 @@ from temporalio.common import SearchAttributeKey, VersioningBehavior
 from activities.kyc import CheckSteps, LifeSteps, ReviewSteps
 from models.kyc.process import KycStart, KycState, KycStep, Sweep, Swept, case_file
 from models.search_attributes import ASSIGNEE, CASE_STATUS, CUSTOMER_REF, SLA_DUE_AT
-from workflows.policies import DATABASE, PROVIDER, PROVIDER_SECONDS, UPKEEP_SECONDS
+from workflows.policies import CHECKS_SECONDS, DATABASE, PROVIDER, PROVIDER_HEARTBEAT, UPKEEP_SECONDS
 from workflows.steps import database_step
 from workflows.waiting import Waiting
 
@@ -53,7 +53,8 @@ class KycReviewWorkflow(Waiting):
         state: KycState = await workflow.execute_activity_method(
             CheckSteps.check,
             self._step(),
-            start_to_close_timeout=PROVIDER_SECONDS,
+            start_to_close_timeout=CHECKS_SECONDS,
+            heartbeat_timeout=PROVIDER_HEARTBEAT,
             retry_policy=PROVIDER,
             summary="Check documents, screen, rate the risk",
         )
