@@ -199,7 +199,7 @@ async def _keep_if_readable(session: AsyncSession, message_id: UUID, content: by
 
 
 def _payments(parsed: ParsedMessage) -> int:
-    return len(parsed.answers) + len(parsed.cancellations)
+    return len(parsed.answers) + len(parsed.cancellations) + len(parsed.inquiries)
 
 
 def _read(content: bytes, *, strict: bool) -> ParsedMessage:

@@ -11,7 +11,7 @@ from activities.bank_quarantine import Assigned, Ruled, end_rulings, keep_answer
 from models.bank import AnswerKind, BankAnswer, ParsedMessage
 from models.bank_rulings import assigned_as
 from models.money import written
-from models.tables import bank_cancellations, bank_statements, payments, wires
+from models.tables import bank_cancellations, bank_inquiries, bank_statements, payments, wires
 from models.tables.outbox import enqueue
 
 # The bank saw the message id before: we know, the order has been given once. It refuses the copy, not the order.
@@ -62,6 +62,7 @@ async def record(session: AsyncSession, message_id: UUID, parsed: ParsedMessage,
     then what it says is kept for people as well."""
     strange = await bank_statements.keep(session, message_id, parsed.statements)
     strange += await bank_cancellations.open_cases(session, message_id, parsed.cancellations)
+    strange += await bank_inquiries.keep(session, message_id, parsed.inquiries)
     answers = about_orders(parsed)
     unmatched: dict[int, str] = {}
     applied: set[int] = set()

@@ -22,7 +22,7 @@ from pydantic import (
     model_validator,
 )
 
-from models.bank_investigations import AskedBack
+from models.bank_investigations import AskedAfter, AskedBack
 from models.errors import Malformed
 from models.money import MAX_MINOR, exponent
 
@@ -294,5 +294,6 @@ class ParsedMessage(_Fact):
     balances: tuple[StatementBalance, ...] = ()
     statements: tuple[BankStatement, ...] = ()
     cancellations: tuple[AskedBack, ...] = ()
+    inquiries: tuple[AskedAfter, ...] = ()
     group_status: str | None = None
     group_reason: str | None = None

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import Query, Request
@@ -19,7 +19,7 @@ from api.step_up import require_fresh
 from models.auth import Permission
 from models.bank_cancellations import About, Outcome
 from models.money import to_decimal
-from models.tables import bank_cancellations
+from models.tables import bank_cancellations, bank_inquiries
 from models.tables.auth import Caller
 from models.tables.bank_cancellations import BankCancellation, CancellationAnswer
 
@@ -41,6 +41,13 @@ class AnswerView(BaseModel):
     decided_by: UUID | None
     decided_at: datetime | None
     sent_at: datetime | None
+
+
+class InquiryView(BaseModel):
+    """The bank asked where its answer is (pacs.028)."""
+
+    message_id: UUID
+    received_at: datetime
 
 
 class CaseView(BaseModel):
@@ -69,6 +76,7 @@ class CaseView(BaseModel):
     received_at: datetime
     ended_at: datetime | None
     answers: list[AnswerView] = Field(description="Oldest first; left out of the list of cases.")
+    inquiries: list[InquiryView] = Field(description="Oldest first; left out of the list of cases.")
 
 
 class Answer(BaseModel):
@@ -97,7 +105,7 @@ async def list_cancellations(
 ) -> Page[CaseView]:
     """Newest first; open ones, unless other ones are asked for."""
     chosen = bank_cancellations.cases(status or ["open"])
-    return await page_of(db, chosen, col(BankCancellation.id), wanted, lambda row: _view(row, ()))
+    return await page_of(db, chosen, col(BankCancellation.id), wanted, lambda row: _view(row, (), ()))
 
 
 @router.get("/cancellations/{case_id}", summary="Read what a bank asks back", responses=documented(401, 403, 404))
@@ -154,10 +162,10 @@ async def refuse_answer(case_id: UUID, answer_id: UUID, request: Request, person
 
 async def _seen(db: Db, case_id: UUID) -> CaseView:
     case = await bank_cancellations.find_case(db, case_id)
-    return _view(case, await bank_cancellations.answers(db, case_id))
+    return _view(case, await bank_cancellations.answers(db, case_id), await bank_inquiries.of_case(db, case_id))
 
 
-def _view(case: BankCancellation, answers: Sequence[CancellationAnswer]) -> CaseView:
+def _view(case: BankCancellation, answers: Sequence[CancellationAnswer], inquiries: Sequence[Any]) -> CaseView:
     carries = case.amount_minor is not None and case.currency is not None
     return CaseView.model_validate(
         case.model_dump(include=set(CaseView.model_fields))
@@ -165,5 +173,6 @@ def _view(case: BankCancellation, answers: Sequence[CancellationAnswer]) -> Case
             "about": case.about,
             "amount": to_decimal(case.amount_minor or 0, case.currency or "") if carries else None,
             "answers": [AnswerView.model_validate(one.model_dump()) for one in answers],
+            "inquiries": [InquiryView.model_validate(dict(one._mapping)) for one in inquiries],
         }
     )

@@ -1,6 +1,7 @@
 """What other banks ask back, by HTTP and in the console: who sees it, who answers, and what is no answer."""
 
 import re
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -12,12 +13,14 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from infra.database import transaction
-from infra.providers.bank import build_camt056
+from infra.providers.bank import build_camt056, build_pacs028
+from models.bank_requests import StatusRequest
 from tests.api.test_console import _csrf as csrf_in
 from tests.api.test_console import _sign_in as sign_in_at_console
 from tests.api.test_console import browser
 from tests.api.test_quarantine import Desk, desk
 from tests.factories.auth import signed_in
+from tests.factories.damage import damage
 from tests.factories.users import Person, add_customer, add_officer
 from tests.infra.test_bank_schemas import request as asked_back
 
@@ -152,3 +155,74 @@ async def test_it_is_answered_in_the_console(
         status = await session.execute(text("SELECT status FROM bank_cancellation_answers"))
     assert status.scalar_one() == "confirmed"
     assert (await browser.get("/console/requests?status=answered")).status_code == 200
+
+
+def asks_after(number: int, **facts: str) -> bytes:
+    """The bank asks where the answer to its request is, written by our own writer of such questions."""
+    asked = asked_back()
+    return build_pacs028(
+        StatusRequest.model_validate(
+            {
+                "message_id": f"Q{number}",
+                "created_at": datetime(2026, 12, 15, 9, tzinfo=UTC),
+                "sender": "MOCKNL2A",
+                "receiver": "AURUNL2A",
+                "original_message_id": asked.message_id,
+                "original_message_type": "camt.056.001.08",
+                "instruction_id": asked.instruction_id,
+                "end_to_end_id": asked.end_to_end_id,
+                "uetr": asked.uetr,
+            }
+            | facts
+        )
+    )
+
+
+async def told(owner: AsyncEngine) -> list[str]:
+    """What operations were told, oldest first."""
+    async with transaction(owner) as session:
+        rows = await session.execute(
+            text("SELECT body FROM notifications WHERE event = 'operations.cancellation' ORDER BY id")
+        )
+        return list(rows.scalars())
+
+
+async def test_a_bank_that_asks_again_is_heard_at_once_and_in_its_case(
+    desk: Desk, browser: AsyncClient, owner_engine: AsyncEngine, officer: tuple[Person, dict[str, str]]
+) -> None:
+    case = await opened(desk)
+    (desk.inbox / "asks.xml").write_bytes(asks_after(1))
+    assert await desk.reader.read_waiting() == 1
+    assert await desk.files() == []
+    (letter,) = await told(owner_engine)
+    assert "was not answered yet" in letter
+    seen = (await desk.client.get(f"{CASES}/{case['id']}", headers=desk.headers)).json()
+    assert len(seen["inquiries"]) == 1
+    await sign_in_at_console(browser, officer[0])
+    assert "The bank asked again" in (await browser.get(f"/console/requests/{case['id']}")).text
+    # By the payment alone, once it has its answer.
+    await damage(owner_engine, "UPDATE bank_cancellations SET status = 'answered', ended_at = now()")
+    (desk.inbox / "again.xml").write_bytes(asks_after(2, original_message_type="pacs.008.001.08"))
+    assert await desk.reader.read_waiting() == 1
+    assert "Nothing is sent again by itself" in (await told(owner_engine))[1]
+    with pytest.raises(DBAPIError):
+        async with transaction(owner_engine) as session:
+            await session.execute(text("DELETE FROM bank_cancellation_inquiries"))
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"end_to_end_id": "OTHER-1", "uetr": "7a0e6d1c-2b3f-4c5d-8e9f-000000000001"},
+        {"original_message_id": "RC9999"},
+    ],
+    ids=["another payment", "another request"],
+)
+async def test_a_question_about_something_else_waits_for_people(
+    desk: Desk, owner_engine: AsyncEngine, facts: dict[str, str]
+) -> None:
+    await opened(desk)
+    file = await desk.arrives(asks_after(1, **facts))
+    assert (file["status"], file["message_type"]) == ("quarantined", "pacs.028.001.03")
+    assert "asks what became of something that nobody has asked back" in file["reason"]
+    assert await told(owner_engine) == []

@@ -112,6 +112,8 @@ _ROWS = """
         SELECT message_id, 'assign', position, CAST(:wire AS uuid), 'why', :officer FROM quarantined_answers;
     INSERT INTO bank_cancellations (message_id, position, assignment_id, wire_id)
         SELECT id, 0, 'A1', CAST(:wire AS uuid) FROM bank_messages WHERE status = 'quarantined';
+    INSERT INTO bank_cancellation_inquiries (message_id, position, cancellation_id)
+        SELECT message_id, 0, id FROM bank_cancellations;
     INSERT INTO bank_cancellation_answers (cancellation_id, outcome, reason_code, reason, proposed_by)
         SELECT id, 'RJCR', 'NOOR', 'why', :officer FROM bank_cancellations;
     INSERT INTO kyc_documents (user_id, document_type, file_path, file_hash, upload_hash, content_type, size_bytes,

@@ -156,6 +156,40 @@ def test_a_question_is_valid_says_what_was_asked_and_is_always_the_same_bytes() 
     assert read == asked
 
 
+def test_a_question_of_another_bank_is_read() -> None:
+    asked = question(original_message_type="camt.056.001.08")
+    told = read_answers(build_pacs028(asked), strict=True)
+    assert (told.message_type, told.message_id, told.answers) == ("pacs.028.001.03", "SR0001", ())
+    (one,) = told.inquiries
+    assert (one.original_message_id, one.end_to_end_id, one.uetr) == (
+        asked.original_message_id,
+        asked.end_to_end_id,
+        asked.uetr,
+    )
+    assert one.after_request
+
+
+WHOLE = (
+    '<Document xmlns="urn:iso:std:iso:20022:tech:xsd:pacs.028.001.{version}"><FIToFIPmtStsReq><GrpHdr><MsgId>Q1</MsgId>'
+    "<CreDtTm>2026-12-15T09:00:00Z</CreDtTm></GrpHdr>{about}</FIToFIPmtStsReq></Document>"
+)
+ABOUT = "<OrgnlGrpInf><OrgnlMsgId>RC1</OrgnlMsgId><OrgnlMsgNmId>pacs.008.001.08</OrgnlMsgNmId></OrgnlGrpInf>"
+
+
+def test_a_question_about_a_whole_message_names_that() -> None:
+    (one,) = read_answers(WHOLE.format(version="03", about=ABOUT).encode(), strict=True).inquiries
+    assert (one.names, one.after_request) == ("RC1", False)
+
+
+@pytest.mark.parametrize(
+    ("version", "about", "says"),
+    [("03", "", "says of no payment"), ("03", "<TxInf></TxInf>", "says of no payment"), ("01", ABOUT, "versions 03")],
+)
+def test_a_question_about_nothing_is_not_read(version: str, about: str, says: str) -> None:
+    with pytest.raises(UnreadableMessage, match=says):
+        read_answers(WHOLE.format(version=version, about=about).encode(), strict=True)
+
+
 def test_a_question_that_would_not_be_valid_does_not_leave() -> None:
     with pytest.raises(UnwritableMessage, match="test BIC"):
         build_pacs028(question(receiver="MOCKNL20"))

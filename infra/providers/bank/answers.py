@@ -12,6 +12,7 @@ from infra.providers.bank.nacha_returns import read_nacha
 from infra.providers.bank.received import Part, document_in
 from infra.providers.bank.returns import read_return
 from infra.providers.bank.status_reports import read_customer_report, read_interbank_report
+from infra.providers.bank.status_requests import read_status_request
 from infra.providers.bank.validate import schema_violation
 from models.bank import ParsedMessage, UnreadableMessage
 
@@ -22,6 +23,7 @@ READERS: Final[dict[str, tuple[frozenset[str], Callable[[str, Part], ParsedMessa
     "pacs.004.001": (frozenset({"02", "09", "11"}), read_return),
     "camt.029.001": (frozenset({"06", "08", "09", "11"}), read_resolution),
     "camt.056.001": (frozenset({"08", "10", "11"}), read_cancellation),
+    "pacs.028.001": (frozenset({"03"}), read_status_request),
     "camt.053.001": (frozenset({"02", "04", "06", "08", "10", "12"}), read_statement),
     "camt.054.001": (frozenset({"02", "04", "06", "08", "10", "12"}), read_notification),
 }
