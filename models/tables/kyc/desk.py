@@ -13,13 +13,14 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.errors import AlreadyDecided, FourEyes, RuleRefused, WrongState
+from models.kyc.content import Content, content_hash
 from models.kyc.documents import SCAN_PASSED, DocumentStatus, DocumentType
 from models.kyc.risk import RiskLevel, next_review
 from models.kyc.states import ENDED, UNDECIDED, KycStatus, Rejection
 from models.sla import SlaStage
 from models.tables.kyc import documents
 from models.tables.kyc.cases import approvals, find, locked, of_case, open_question, tell, wake
-from models.tables.kyc.content import hashed
+from models.tables.kyc.content import gathered, hashed
 from models.tables.kyc.rows import KycCase, KycDecision, KycHit, KycNote, KycQuestion, KycSuspicion
 
 
@@ -82,7 +83,8 @@ async def approve(
     _check_claim(case, officer, [one.officer_id for one in given])
     if any(one.officer_id == officer.id for one in given):
         raise AlreadyDecided("you have approved this review before")
-    if await hashed(session, case) != case.content_hash:
+    content = await gathered(session, case)
+    if content_hash(content) != case.content_hash:
         return await _check_again(session, case, officer, request_id)
     if await of_case(session, KycHit, case.id) and not comment.strip():
         raise RuleRefused("screening found something: say in the comment why the customer is not meant")
@@ -90,7 +92,7 @@ async def approve(
     given = await approvals(session, case)
     enough = len(given) >= case.approvals_required
     if enough and (not case.senior_required or any(one.senior for one in given)):
-        await _accept_documents(session, case, officer)
+        await _accept_documents(session, content, officer)
         case.status, case.sla_stage = KycStatus.APPROVED, SlaStage.MET
         case.decided_by, case.decided_at = officer.id, at
         case.next_review_at = next_review(RiskLevel(case.risk_level or RiskLevel.HIGH), at)
@@ -234,9 +236,10 @@ async def _check_again(session: AsyncSession, case: KycCase, officer: Officer, r
     return Approved(case, stale=True)
 
 
-async def _accept_documents(session: AsyncSession, case: KycCase, officer: Officer) -> None:
-    """What the customer was approved with is verified with them."""
-    for document in await documents.of_customer(session, case.user_id):
+async def _accept_documents(session: AsyncSession, content: Content, officer: Officer) -> None:
+    """What the customer was approved with is verified with them, and nothing that has come in the meantime."""
+    for known in content.documents:
+        document = await documents.find(session, UUID(known["id"]))
         if document.verification_status == DocumentStatus.PENDING and document.scan_status in SCAN_PASSED:
             await documents.verify(session, document.id, officer.id)
 

@@ -1,0 +1,86 @@
+"""What an approval stands on: the lists and the documents as they are at that moment, and an officer where one has
+taken the matter up."""
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from activities.kyc import CheckSteps, KycDesk, LifeSteps, ReviewSteps
+from infra.database import transaction
+from infra.settings import BankHours, Settings
+from models.kyc.declaration import Declaration
+from models.kyc.process import KycState, KycStep
+from models.tables.kyc.rows import KycCase
+from tests.factories import kyc as make
+from tests.factories.kyc import ORDINARY
+
+NOW = datetime.now(UTC)
+WAITING = (
+    "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    " AND query LIKE 'INSERT INTO kyc_decisions%')"
+)
+
+
+class Bench:
+    """The desk of a bank that lets pass without an officer what needs none, or of one that does not."""
+
+    def __init__(self, owner: AsyncEngine, api: AsyncEngine, worker: AsyncEngine) -> None:
+        self.owner, self.api = owner, api
+        desk = KycDesk.of(Settings(_env_file=None, bank_hours=BankHours.ALWAYS), worker)
+        self.checks, self.straight = CheckSteps(desk), CheckSteps(replace(desk, straight_through=True))
+        self.reviews, self.life = ReviewSteps(desk), LifeSteps(desk)
+        self.staff: make.Staff
+
+    async def submitted(self, declaration: Declaration = ORDINARY) -> KycCase:
+        """Somebody who has handed a passport in."""
+        customer = await make.applicant(self.owner)
+        await make.document(self.owner, customer, expires=date(2099, 1, 1))
+        return await make.submitted(self.api, customer, declaration=declaration)
+
+    async def check(self, case: KycCase) -> KycState:
+        """The checks, with an officer for everybody."""
+        return await self.checks.check(KycStep(case_id=case.id, at=NOW))
+
+    async def check_straight(self, case: KycCase, at: datetime = NOW) -> KycState:
+        """The checks of a bank that lets pass what it can."""
+        return await self.straight.check(KycStep(case_id=case.id, at=at))
+
+    async def review_of(self, customer: UUID) -> UUID:
+        """The customer's open review."""
+        found: UUID = await self.one("SELECT id FROM kyc_cases WHERE user_id = :id AND decided_at IS NULL", id=customer)
+        return found
+
+    async def one(self, statement: str, **values: Any) -> Any:
+        """What the database says."""
+        async with transaction(self.owner) as session:
+            return (await session.execute(text(statement), values)).scalar_one()
+
+
+@pytest.fixture
+async def bench(owner_engine: AsyncEngine, api_engine: AsyncEngine, worker_engine: AsyncEngine) -> Bench:
+    """Desks, officers and a list."""
+    made = Bench(owner_engine, api_engine, worker_engine)
+    made.staff = await make.staff(owner_engine)
+    return made
+
+
+async def test_a_document_that_comes_while_an_officer_approves_is_verified_by_nobody(bench: Bench) -> None:
+    case = await bench.submitted()
+    await bench.check(case)
+    officer = bench.staff.officers[0]
+    async with transaction(bench.owner) as held:
+        # The officer's decision refers to their row, and so stands still after the documents were looked at.
+        await held.execute(text("SELECT FROM users WHERE id = :id FOR UPDATE"), {"id": officer})
+        approving = asyncio.create_task(make.approved(bench.api, case.id, officer))
+        while not await bench.one(WAITING):
+            assert not approving.done()
+        unseen = await make.document(bench.owner, case.user_id, "national_id")
+    assert (await approving).case.status == "approved"
+    status = "SELECT verification_status FROM kyc_documents WHERE id = :id"
+    assert await bench.one(status, id=unseen) == "pending"
