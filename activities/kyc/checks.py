@@ -32,6 +32,7 @@ from models.kyc.states import ASKING, KycStatus, Occasion
 from models.screening import Hit, Verdict
 from models.screening.parties import Customer
 from models.sla import SlaStage, sla_clock
+from models.tables import sanctions
 from models.tables.kyc import cases, documents
 from models.tables.kyc.content import hashed, profile_of, what_is_missing
 from models.tables.kyc.desk import ask
@@ -64,6 +65,8 @@ class CheckSteps:
         async with heartbeats():
             zones = await self._zones(step)
         async with transaction(self._desk.engine) as session:
+            # Who passes here, passes by the lists that the next sweep over all customers compares with.
+            await sanctions.hold_versions(session)
             case = await cases.locked(session, step.case_id)
             if cases.to_check(case):
                 await self._assess(session, case, step.at, zones)

@@ -74,12 +74,6 @@ class Screened:
         return (*self.sanctions, *self.exposed)
 
 
-async def list_versions(session: AsyncSession) -> str:
-    """The versions of all lists that customers are screened against, in one string that changes with any of them."""
-    pep = (await sanctions.current(session, Purpose.PEP)).told
-    return " ".join(filter(None, (await sanctions.version(session), pep)))
-
-
 async def screened(desk: KycDesk, session: AsyncSession, customer: Customer) -> Screened:
     """Screens a customer against sanctions lists, and those of politically exposed people where the bank keeps any.
 
@@ -99,7 +93,7 @@ async def screened(desk: KycDesk, session: AsyncSession, customer: Customer) -> 
     def unknown(hits: list[Hit]) -> tuple[Hit, ...]:
         return tuple(hit for hit in hits if (hit.list, hit.entry_id, hit.field) not in known)
 
-    return Screened(await list_versions(session), unknown(found), unknown(exposed))
+    return Screened(await sanctions.customer_versions(session), unknown(found), unknown(exposed))
 
 
 async def tell_staff(session: AsyncSession, case: KycCase, *, permission: str, event: str, subject: str) -> None:

@@ -4,11 +4,12 @@ from typing import Final
 
 from temporalio import activity
 
-from activities.kyc.desk import KycDesk, list_versions, screened
+from activities.kyc.desk import KycDesk, screened
 from infra.database import transaction
 from models.kyc.process import Sweep, Swept
 from models.screening import Verdict
 from models.screening.parties import Customer
+from models.tables import sanctions
 from models.tables.kyc import life
 
 # A transaction is some tens of milliseconds.
@@ -37,7 +38,7 @@ class LifeSteps:
         into before is not asked again. Raises `Unavailable` where no list is loaded.
         """
         async with transaction(self._desk.engine) as session:
-            version = await list_versions(session)
+            version = await sanctions.customer_versions(session)
             if sweep.after is None and await life.screened_with(session) == version:
                 return Swept()
             page = await life.approved_after(session, sweep.after, SCREENED_AT_ONCE)

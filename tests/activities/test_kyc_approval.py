@@ -15,10 +15,12 @@ from activities.kyc import CheckSteps, KycDesk, LifeSteps, ReviewSteps
 from infra.database import transaction
 from infra.settings import BankHours, Settings
 from models.kyc.declaration import Declaration
-from models.kyc.process import KycState, KycStep
+from models.kyc.process import KycState, KycStep, Sweep
+from models.screening import Kind, ListedEntity
 from models.tables.kyc.rows import KycCase
 from tests.factories import kyc as make
 from tests.factories.kyc import ORDINARY
+from tests.factories.wires import sanctions_list
 
 NOW = datetime.now(UTC)
 WAITING = (
@@ -68,6 +70,30 @@ async def bench(owner_engine: AsyncEngine, api_engine: AsyncEngine, worker_engin
     made = Bench(owner_engine, api_engine, worker_engine)
     made.staff = await make.staff(owner_engine)
     return made
+
+
+async def test_who_is_on_a_list_since_the_checks_is_checked_again_and_not_approved(bench: Bench) -> None:
+    case = await bench.submitted()
+    await bench.check(case)
+    listed = ListedEntity(id="AD-9", kind=Kind.PERSON, name="Nora Newcomer", birth_dates=("1990-05-17",))
+    await sanctions_list(bench.owner, "2026-11-02", more=(listed,))
+    # The sweep after a refresh is over approved customers, and is done with this version.
+    await bench.life.rescreen(Sweep(at=NOW))
+    assert (await make.approved(bench.api, case.id, bench.staff.officers[0])).stale
+    state = await bench.check(case)
+    assert (state.status, state.risk_level, state.approvals_given) == ("in_review", "high", 0)
+
+
+async def test_a_new_version_that_names_nobody_here_voids_no_approval(bench: Bench) -> None:
+    case = await bench.submitted(ORDINARY.model_copy(update={"politically_exposed": True}))
+    await bench.check(case)
+    first, second = bench.staff.officers[0], bench.staff.senior
+    assert not (await make.approved(bench.api, case.id, first)).stale
+    other = ListedEntity(id="AD-9", kind=Kind.PERSON, name="Ilse Thornbridge", birth_dates=("1961-04-09",))
+    await sanctions_list(bench.owner, "2026-11-02", more=(other,))
+    assert (await make.approved(bench.api, case.id, second, senior=True)).stale
+    assert (await bench.check(case)).approvals_given == 1
+    assert (await make.approved(bench.api, case.id, second, senior=True)).case.status == "approved"
 
 
 async def test_a_document_that_comes_while_an_officer_approves_is_verified_by_nobody(bench: Bench) -> None:

@@ -18,6 +18,7 @@ from models.kyc.documents import SCAN_PASSED, DocumentStatus, DocumentType
 from models.kyc.risk import RiskLevel, next_review
 from models.kyc.states import ENDED, UNDECIDED, KycStatus, Rejection
 from models.sla import SlaStage
+from models.tables import sanctions
 from models.tables.kyc import documents
 from models.tables.kyc.cases import approvals, find, locked, of_case, open_question, tell, wake
 from models.tables.kyc.content import gathered, hashed
@@ -73,9 +74,13 @@ async def approve(
 ) -> Approved:
     """One officer's approval. With the last one that is needed the customer is approved when this commits.
 
+    What was checked by older lists is checked again: a sweep over all customers, once lists have changed, passes by
+    whom nobody has approved yet. No newer version of a list appears while this runs.
+
     Raises `NotFound`, `FourEyes`, `WrongState`, `AlreadyDecided`, and `RuleRefused` where screening found something and
     the comment does not say why the customer is not meant.
     """
+    await sanctions.hold_versions(session)
     case = await _to_act(session, case_id, officer)
     if case.status != KycStatus.IN_REVIEW:
         raise WrongState(f"the review is {case.status}; only one that is in review can be approved")
@@ -84,7 +89,7 @@ async def approve(
     if any(one.officer_id == officer.id for one in given):
         raise AlreadyDecided("you have approved this review before")
     content = await gathered(session, case)
-    if content_hash(content) != case.content_hash:
+    if content_hash(content) != case.content_hash or await sanctions.customer_versions(session) != case.list_version:
         return await _check_again(session, case, officer, request_id)
     if await of_case(session, KycHit, case.id) and not comment.strip():
         raise RuleRefused("screening found something: say in the comment why the customer is not meant")

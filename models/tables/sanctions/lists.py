@@ -72,6 +72,12 @@ async def version(session: AsyncSession) -> str:
     return (await current(session)).told
 
 
+async def customer_versions(session: AsyncSession) -> str:
+    """The versions of all lists that customers are screened against, in one string that changes with any of them."""
+    pep = (await current(session, Purpose.PEP)).told
+    return " ".join(filter(None, (await version(session), pep)))
+
+
 async def version_at(session: AsyncSession, list_name: str, moment: datetime) -> int | None:
     """The version of a list that held at a past `moment`; None before the first."""
     found = await session.execute(
