@@ -37,7 +37,7 @@ from models.tables.kyc import cases, documents
 from models.tables.kyc.content import hashed, profile_of, what_is_missing
 from models.tables.kyc.desk import ask
 from models.tables.kyc.documents import Document
-from models.tables.kyc.rows import KycAssessment, KycCase, KycQuestion
+from models.tables.kyc.rows import KycAssessment, KycCase, KycDecision, KycQuestion
 from models.tables.users import User, user
 
 # What the process asks by itself, so often; then a person looks.
@@ -110,7 +110,7 @@ class CheckSteps:
             await tell_customer(session, case, "submitted", letters.submitted())
         if lack and await _may_ask(session, case):
             await self._ask(session, case, lack, at)
-        elif self._desk.straight_through and _passes(case, rating, lack, said.hits):
+        elif self._desk.straight_through and await _passes(session, case, rating, lack, said.hits):
             await self._pass(session, case, found, at)
         else:
             await self._queue(session, case, rating, at)
@@ -191,10 +191,20 @@ class CheckSteps:
             await cases.tell(session, case, "unanswered", step=f"unanswered/{question.id}")
 
 
-def _passes(case: KycCase, rating: Rating, lack: list[Missing], hits: Sequence[Hit]) -> bool:
-    """Whether nobody has to look: an ordinary occasion of the lowest tier, of low risk, with nothing found."""
+async def _passes(
+    session: AsyncSession, case: KycCase, rating: Rating, lack: list[Missing], hits: Sequence[Hit]
+) -> bool:
+    """Whether nobody has to look: an ordinary occasion of the lowest tier, handed in, of low risk, with nothing found,
+    and not taken up by an officer before: what one has claimed, asked or decided about is for officers to end."""
     ordinary = case.occasion in {Occasion.INITIAL, Occasion.PERIODIC, Occasion.DOCUMENT_EXPIRY}
-    return ordinary and case.tier == "standard" and rating.level is RiskLevel.LOW and not lack and not hits
+    # Whoever never came to a review, or left a question open, has handed nothing in.
+    if not ordinary or case.status != KycStatus.SUBMITTED or case.tier != "standard":
+        return False
+    if rating.level is not RiskLevel.LOW or lack or hits or case.assignee_id is not None:
+        return False
+    questions: Sequence[KycQuestion] = await cases.of_case(session, KycQuestion, case.id)
+    decisions: Sequence[KycDecision] = await cases.of_case(session, KycDecision, case.id)
+    return not decisions and all(one.officer_id is None for one in questions)
 
 
 async def _may_ask(session: AsyncSession, case: KycCase) -> bool:

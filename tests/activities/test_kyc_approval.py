@@ -3,7 +3,7 @@ taken the matter up."""
 
 import asyncio
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -110,3 +110,30 @@ async def test_a_document_that_comes_while_an_officer_approves_is_verified_by_no
     assert (await approving).case.status == "approved"
     status = "SELECT verification_status FROM kyc_documents WHERE id = :id"
     assert await bench.one(status, id=unseen) == "pending"
+
+
+async def test_nobody_passes_straight_through_whom_an_officer_has_asked_something(bench: Bench) -> None:
+    case = await bench.submitted()
+    await bench.check(case)
+    await make.asked(bench.api, case.id, bench.staff.officers[0])
+    await make.answered(bench.api, case, "That is nobody's business")
+    assert (await bench.check_straight(case)).status == "in_review"
+
+
+async def test_nobody_passes_straight_through_whom_an_officer_looks_after(bench: Bench) -> None:
+    case = await bench.submitted()
+    await make.claimed(bench.api, case.id, bench.staff.officers[0])
+    assert (await bench.check_straight(case)).status == "in_review"
+
+
+async def test_who_never_came_to_a_review_goes_to_officers_and_does_not_pass(bench: Bench) -> None:
+    case = await bench.submitted()
+    assert (await bench.check_straight(case)).status == "approved"
+    due = await bench.one("SELECT kyc_review_due FROM users WHERE id = :id", id=case.user_id)
+    await bench.life.open_due(Sweep(at=due))
+    again = await bench.review_of(case.user_id)
+    late = due + timedelta(days=400)
+    state = await bench.reviews.review(KycStep(case_id=again, at=late))
+    assert (state.rung, state.to_check) == ("exit", True)
+    state = await bench.straight.check(KycStep(case_id=again, at=late))
+    assert (state.status, state.restriction) == ("in_review", "exit")
