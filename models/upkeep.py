@@ -51,11 +51,13 @@ class RolledUp(BaseModel):
 
 
 class InterestBooked(BaseModel):
-    """Of how many properties interest was booked, whether more wait, and the currencies of those that have no rate."""
+    """Of how many properties interest was booked, of how many it could not be, whether more wait, and the currencies of
+    those that have no rate."""
 
     model_config = ConfigDict(frozen=True)
 
     properties: int = 0
+    failed: int = 0
     more: bool = False
     without_rate: tuple[str, ...] = ()
 

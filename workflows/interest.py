@@ -3,6 +3,7 @@
 from typing import Final
 
 from temporalio import workflow
+from temporalio.exceptions import ApplicationError
 
 from activities.wires.interest import InterestSteps
 from models.upkeep import InterestBooked, UpkeepStep
@@ -14,7 +15,8 @@ _CALLS: Final = 50
 
 @workflow.defn(name="blocked-interest")
 class BlockedInterestWorkflow:
-    """Books the interest of every month that is over."""
+    """Books the interest of every month that is over. The run fails with `blocked_interest_failed` where some could not
+    be booked, to be seen by whoever watches for failed runs."""
 
     @workflow.run
     async def run(self) -> InterestBooked:
@@ -34,4 +36,8 @@ class BlockedInterestWorkflow:
         if done.without_rate:
             told += f"\n\n**No rate is published for {', '.join(done.without_rate)}.**"
         workflow.set_current_details(told)
+        if done.failed:
+            raise ApplicationError(
+                f"{done.failed} properties could not be booked", type="blocked_interest_failed", non_retryable=True
+            )
         return done.model_copy(update={"properties": properties})

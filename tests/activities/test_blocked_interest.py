@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from activities.wires import InterestSteps
 from infra.database import transaction
 from models.errors import RuleRefused
-from models.ledger import InternalPurpose
+from models.ledger import Entry, InternalPurpose, Leg
 from models.tables import ledger
 from models.tables.wires import blocked
 from models.upkeep import InterestBooked, UpkeepStep
@@ -179,6 +179,21 @@ async def test_without_a_rate_property_waits_and_is_made_good(vault: Vault) -> N
     assert await vault.runs(2026, 4, 1) == InterestBooked(properties=1)
     assert (await vault.kept())[0] == ("2026-01-15", "2026-02-01", 94)
     await vault.ruled(wire_id, Ruling.RELEASE, licence="LIC-7")
+
+
+async def test_one_that_cannot_be_booked_keeps_no_other_from_it(vault: Vault) -> None:
+    broken, whole = await vault.blocked_on(JANUARY), await vault.blocked_on(JANUARY)
+    async with transaction(vault.owner) as session:
+        fees = await ledger.internal_account(session, InternalPurpose.FEES, "USD")
+        opening = await ledger.internal_account(session, InternalPurpose.OPENING, "USD")
+        key = f"wire/{broken}/interest/2026-02-01"
+        legs = (Leg(account_id=opening, amount_minor=-1), Leg(account_id=fees, amount_minor=1))
+        await ledger.post_one(session, Entry(key=key, kind="x", currency="USD", amount_minor=1, legs=legs))
+    assert await vault.runs(2026, 2, 1) == InterestBooked(properties=1, failed=1)
+    kept = await vault.one("SELECT wire_id FROM blocked_interest")
+    assert kept.wire_id == whole
+    told = await vault.one("SELECT body FROM notifications WHERE event = 'blocked_interest_failed'")
+    assert str(broken) in told.body
 
 
 async def test_a_rate_is_not_published_for_days_that_are_booked(vault: Vault) -> None:
