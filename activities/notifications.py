@@ -124,8 +124,8 @@ class NotificationSteps:
             log.warning("notification.refused", notification_id=email.key, event_name=email.event)
             await self._end(step, "failed", error.detail)
             raise
-        except Unavailable:
-            await self._end(step, "waiting")
+        except Unavailable as error:
+            await self._end(step, "waiting", error.detail)
             raise
         await self._end(step, "sent")
         return True

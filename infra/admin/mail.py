@@ -29,9 +29,9 @@ def install(app: typer.Typer, as_owner: Runner) -> None:
 
     @app.command()
     def mail_list() -> None:
-        """Print the letters that wait for a person, newest first, without their text. `failed` was refused, of
-        `uncertain` nobody knows whether it left. Exit status 1 if there are any."""
-        letters: list[Letter] = as_owner(_waiting)
+        """Print the letters that did not leave, newest first, without their text. `failed` was refused and `uncertain`
+        may have left: they wait for a person. `waiting` is tried again by itself. Exit status 1 if there are any."""
+        letters: list[Letter] = as_owner(_unsent)
         for one in letters:
             typer.echo(f"{one.id}  {one.created_at:%Y-%m-%d %H:%M} UTC  {one.status}  {one.event}: {one.reason}")
         raise typer.Exit(1 if letters else 0)
@@ -58,8 +58,8 @@ def _settled(as_owner: Runner, letter: UUID, reason: str, *, again: bool) -> Non
     typer.echo(f"{letter}: {'is sent again' if again else 'is left'}")
 
 
-async def _waiting(engine: AsyncEngine) -> list[Letter]:
-    chosen = mail.letters(statuses=("failed", "uncertain")).order_by(col(Letter.id).desc()).limit(_MOST)
+async def _unsent(engine: AsyncEngine) -> list[Letter]:
+    chosen = mail.unsent().order_by(col(Letter.id).desc()).limit(_MOST)
     async with transaction(engine) as session:
         return list((await session.execute(chosen)).scalars().all())
 

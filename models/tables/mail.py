@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import DateTime, Select, Text, text
+from sqlalchemy import DateTime, Select, Text, and_, or_, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import Field, SQLModel, col, select
 
@@ -44,6 +44,13 @@ def letters(*, statuses: tuple[str, ...] = (), user_id: UUID | None = None) -> S
     if user_id is not None:
         chosen = chosen.where(Letter.user_id == user_id)
     return chosen
+
+
+def unsent() -> Select[Letter]:
+    """The letters that did not leave: refused, in doubt, or tried and to be tried again."""
+    stuck = col(Letter.status).in_(("failed", "uncertain"))
+    tried = and_(col(Letter.status) == "waiting", col(Letter.tries) > 0, col(Letter.waits_until).is_(None))
+    return select(Letter).where(or_(stuck, tried))
 
 
 async def letter(session: AsyncSession, letter_id: UUID) -> Letter:

@@ -126,14 +126,17 @@ async def test_what_was_not_taken_is_tried_until_it_is(
 ) -> None:
     start = await _told(owner_engine, keyring, event)
     steps = _steps(worker_engine, _mailer(door), keyring)
-    door.plan = [(429, None), (503, None), (500, None), (401, None)]
-    for _ in range(4):
+    answers = (429, 503, 500, 401)
+    door.plan = [(answer, None) for answer in answers]
+    for answer in answers:
         with pytest.raises(Unavailable):
             await steps.send(start)
-        assert (await _row(owner_engine))["status"] == "waiting"
+        row = await _row(owner_engine)
+        # Operations see why it waits.
+        assert (row["status"], row["reason"]) == ("waiting", f"SendGrid answers {answer}")
     assert await steps.send(start)
     row = await _row(owner_engine)
-    assert (row["status"], row["tries"], row["doubts"]) == ("sent", 5, 0)
+    assert (row["status"], row["reason"], row["tries"], row["doubts"]) == ("sent", "", 5, 0)
 
 
 async def test_a_lost_answer_about_sign_in_is_one_more_message_and_no_third(
