@@ -126,12 +126,12 @@ class ReleaseSteps:
             payment = await session.get_one(Payment, step.payment_id)
             await payments.tell(session, payment, "sent", step="sent", data={"file": file})
 
-        await send_once(self._desk.engine, self._desk.channel, order, sent)
+        sent_at = await send_once(self._desk.engine, self._desk.channel, order, sent)
         async with transaction(self._desk.engine) as session:
             payment = await session.get_one(Payment, step.payment_id)
-            return await payments.state(
-                session, payment, look_again_at=await self._desk.bank_is_late_at(session, payment, step.at)
-            )
+            # Not from when it was first tried: a disk may have been full for hours.
+            late = await self._desk.bank_is_late_at(session, payment, max(step.at, sent_at))
+            return await payments.state(session, payment, look_again_at=late)
 
 
 def _value_date(rail: Rail, hours: Hours, at: datetime) -> date:

@@ -68,11 +68,12 @@ class InquirySteps:
             wire = await wires.find(session, step.wire_id)
             await wires.tell(session, wire, "status_requested", step="status_requested", data={"file": file})
 
+        asked_at = step.at
         if request is not None:
-            await send_once(self._desk.engine, self._desk.channel, request, sent)
+            asked_at = max(asked_at, await send_once(self._desk.engine, self._desk.channel, request, sent))
         async with transaction(self._desk.engine) as session:
             wire = await wires.find(session, step.wire_id)
-            late = await self._desk.bank_is_late_at(session, wire, step.at)
+            late = await self._desk.bank_is_late_at(session, wire, asked_at)
             return await wires.state(session, wire, look_again_at=late if request is not None else None)
 
     async def _write(self, session: AsyncSession, wire: Wire, step: WireStep) -> UUID | None:

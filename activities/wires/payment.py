@@ -164,12 +164,12 @@ class PaymentSteps:
             wire = await wires.find(session, step.wire_id)
             await wires.tell(session, wire, "sent", step="sent", data={"file": file})
 
-        await send_once(self._desk.engine, self._desk.channel, order, sent)
+        sent_at = await send_once(self._desk.engine, self._desk.channel, order, sent)
         async with transaction(self._desk.engine) as session:
             wire = await wires.find(session, step.wire_id)
-            return await wires.state(
-                session, wire, look_again_at=await self._desk.bank_is_late_at(session, wire, step.at)
-            )
+            # Not from when it was first tried: a disk may have been full for hours.
+            late = await self._desk.bank_is_late_at(session, wire, max(step.at, sent_at))
+            return await wires.state(session, wire, look_again_at=late)
 
 
 def _address(kept: dict[str, str] | None) -> PostalAddress | None:

@@ -289,6 +289,21 @@ async def test_the_bank_and_many_workers_at_once(bench: Bench, attempt: int) -> 
     assert status in {"completed", "failed"}
 
 
+async def test_the_bank_has_its_time_from_the_sending_on(bench: Bench) -> None:
+    wire_id = await bench.awaiting()
+    await bench.approve(wire_id)
+    before = datetime.now(UTC)
+    # The step was first tried when the disk was full, and has been tried again since.
+    first = WireStep(wire_id=wire_id, at=before - timedelta(days=1))
+    await bench.payment.release(first)
+    state = await bench.payment.send(first)
+    late = state.look_again_at
+    assert late is not None
+    assert late - before >= timedelta(seconds=Settings(_env_file=None).wire_acknowledgement_seconds)
+    # Told again, it is the same moment.
+    assert (await bench.payment.send(first)).look_again_at == late
+
+
 async def test_two_workers_send_one_file(bench: Bench) -> None:
     wire_id = await bench.awaiting()
     await bench.approve(wire_id)
