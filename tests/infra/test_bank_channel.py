@@ -1,6 +1,7 @@
 """The folders to and from the bank: one file whatever crashes when, and nothing lost or overwritten."""
 
 import asyncio
+import errno
 import os
 import tracemalloc
 from collections.abc import Callable
@@ -385,6 +386,31 @@ class TestIncoming:
             await channel.archive(name)
 
         assert sorted(path.read_bytes() for path in channel.archived.iterdir()) == [b"1", b"2"]
+
+
+class FullDisk:
+    """`os` on a disk that takes no content."""
+
+    def __getattr__(self, name: str) -> Any:
+        return self._refused if name == "fsync" else getattr(os, name)
+
+    def _refused(self, _: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+async def test_a_full_disk_is_left_as_it_was_and_the_file_goes_when_there_is_room(
+    channel: FolderChannel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    channel.staging.mkdir()
+    monkeypatch.setattr(channel_module, "os", FullDisk())
+    for _ in range(3):
+        with pytest.raises(OSError, match="No space left"):
+            await channel.stage(NAME, CONTENT)
+    assert names(channel.staging) == names(channel.outbox) == []
+    monkeypatch.undo()
+    await channel.stage(NAME, CONTENT)
+    assert await channel.publish(NAME)
+    assert (names(channel.staging), names(channel.outbox)) == ([], [NAME])
 
 
 def test_a_folder_channel_is_a_bank_channel(channel: FolderChannel) -> None:

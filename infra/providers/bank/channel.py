@@ -147,10 +147,16 @@ def _stage(staging: Path, name: str, content: bytes) -> None:
             if _read(staging, name) != content:
                 raise Conflict(f"{name} is staged with other content")
         else:
-            # A crash leaves at most this hidden file, which nobody reads.
+            # A crash leaves at most this hidden file, which nobody reads; a full disk leaves none, however often it is
+            # tried again.
             unfinished = f".{name}.{token_hex(8)}.tmp"
-            _write(folder, unfinished, content)
-            os.rename(unfinished, name, src_dir_fd=folder, dst_dir_fd=folder)
+            try:
+                _write(folder, unfinished, content)
+                os.rename(unfinished, name, src_dir_fd=folder, dst_dir_fd=folder)
+            except OSError:
+                with suppress(OSError):
+                    os.unlink(unfinished, dir_fd=folder)
+                raise
         os.fsync(folder)
 
 
