@@ -14,10 +14,13 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+from temporalio.api.failure.v1 import Failure
 from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionResponse
 from temporalio.client import Client, WorkflowExecutionStatus
+from temporalio.exceptions import FailureError
 from temporalio.service import RPCError, RPCStatusCode
 
+from infra.crypto import FieldUnreadable
 from infra.database import transaction
 from infra.outbox import start_or_wake
 from models.audit import Outcome
@@ -172,15 +175,24 @@ async def _life(client: Client, name: str) -> tuple[Life, str]:
         return Life.MISSING, ""
     if found.status is not WorkflowExecutionStatus.RUNNING:
         return Life.ENDED, found.status.name.lower() if found.status else ""
-    return _hanging(found.raw_description)
+    return await _hanging(client, found.raw_description)
 
 
-def _hanging(raw: DescribeWorkflowExecutionResponse) -> tuple[Life, str]:
+async def _hanging(client: Client, raw: DescribeWorkflowExecutionResponse) -> tuple[Life, str]:
     for step in raw.pending_activities:
         if step.attempt > 1:
-            failure = step.last_failure.message.splitlines()
+            failure = (await _said(client, step.last_failure)).splitlines()
             why = f": {failure[0][:200]}" if failure else ""
             return Life.RETRIES, f"{step.activity_type.name}, try {step.attempt}{why}"
     if raw.pending_workflow_task.attempt > 1:
         return Life.RETRIES, f"its own code, try {raw.pending_workflow_task.attempt}"
     return Life.RUNS, ""
+
+
+async def _said(client: Client, failure: Failure) -> str:
+    """What a step failed by. Temporal keeps it sealed; without the key it says only that it is."""
+    try:
+        error = await client.data_converter.decode_failure(failure)
+    except FieldUnreadable:
+        return failure.message
+    return error.message if isinstance(error, FailureError) else str(error)

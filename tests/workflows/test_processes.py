@@ -86,5 +86,8 @@ async def test_a_step_that_fails_again_and_again_is_told_with_its_reason(desk: D
     await desk.approve(wire_id)
     found = await until(lambda: _looked(desk), lambda looked: looked[0].life is Life.RETRIES)
     assert found[0].hangs_on.startswith("wire.send, try ")
+    # Temporal keeps it sealed; who has the keys reads it.
+    assert "Encoded failure" not in found[0].hangs_on
+    assert staging.name in found[0].hangs_on
     await asyncio.to_thread(staging.unlink)
     await desk.sent(wire_id)
