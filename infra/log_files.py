@@ -10,6 +10,7 @@ new day is a new file, so that nobody has to rename what another one writes to.
 
 import contextlib
 import logging
+import os
 import sys
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -52,8 +53,12 @@ class DailyFile(logging.Handler):
     def _turn_to(self, day: date) -> None:
         self._shut()
         self._folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+        path = self._folder / f"{self._file_name}.{day}{_SUFFIX}"
+        torn = _is_torn(path)
         # Not kept from one line to the next by a `with`: it is open for a day.
-        self._file = (self._folder / f"{self._file_name}.{day}{_SUFFIX}").open("a", encoding="utf-8")
+        self._file = path.open("a", encoding="utf-8")
+        if torn:
+            self._file.write("\n")
         self._day = day
         self._take_away_before(day - timedelta(days=self._days - 1))
 
@@ -68,6 +73,15 @@ class DailyFile(logging.Handler):
         if opened is not None:
             with contextlib.suppress(OSError):
                 opened.close()
+
+
+def _is_torn(path: Path) -> bool:
+    """Whether the last line of a file has no end: a full disk took its beginning alone."""
+    with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
+        if file.seek(0, os.SEEK_END):
+            file.seek(-1, os.SEEK_END)
+            return file.read() != b"\n"
+    return False
 
 
 def daily_files(folder: Path, service: str, days: int) -> list[DailyFile]:

@@ -70,3 +70,13 @@ def test_a_folder_that_takes_no_line_stops_nobody(tmp_path: Path, capsys: pytest
     said = capsys.readouterr().err
     assert "api-error is not written" in said
     assert "of the 1" not in said
+
+
+def test_a_line_that_a_full_disk_cut_off_spoils_no_other(tmp_path: Path) -> None:
+    day = tmp_path / "api-application.2026-11-01.jsonl"
+    day.write_text('whole\n{"event":"cut o')
+    file = DailyFile(tmp_path, "api-application", level=logging.INFO, days=2)
+    for _ in range(2):
+        file.handle(_record(1))
+    file.close()
+    assert day.read_text().splitlines() == ["whole", '{"event":"cut o', "of the 1", "of the 1"]
