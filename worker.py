@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 import structlog
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Gauge
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
@@ -59,6 +59,8 @@ def _exposed(config: Settings, registry: CollectorRegistry, engine: AsyncEngine,
     registry.register(PoolConnections(engine))
     registry.register(Figures(engine, asyncio.get_running_loop(), config.metrics_seconds))
     registry.register(DiskSpace(config.written_places))
+    limit = Gauge("aurum_list_limit_seconds", "The age at which a list stops the release of wires", registry=registry)
+    limit.set(config.sanctions_stale_seconds)
     try:
         exposition = Exposition(
             config.worker_metrics_address, registry, config.metrics_token, lambda: worker.is_running

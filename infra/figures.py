@@ -49,7 +49,7 @@ TOLD: Final[Mapping[str, Told]] = {
     "aurum_holds": Told("Holds that are open, by whose they are", "owner"),
     "aurum_reconciliation_breaks": Told("Differences with the bank's statements that are open"),
     "aurum_reconciliation_breaks_oldest_seconds": Told(_OLDEST),
-    "aurum_audit_sealed_age_seconds": Told("Since the audit log was sealed last"),
+    "aurum_audit_unsealed_oldest_seconds": Told("For how long the oldest row of the audit log has waited for its seal"),
     "aurum_outbox": Told("What waits to reach Temporal"),
     "aurum_outbox_oldest_seconds": Told(_OLDEST),
     "aurum_bank_files": Told("Files to and from the bank that are not finished, by status", "status"),

@@ -52,6 +52,10 @@ class Settings(DeskSettings, EdgeSettings, BankSettings, DoorSettings, Observati
         places = {"bank_outbox": self.bank_outbox, "bank_inbox": self.bank_inbox}
         if self.store_provider is StoreKind.FOLDER:
             places["store"] = self.store_dir
+        if self.email_provider is EmailKind.FOLDER:
+            places["mail"] = self.mail_dir
+        if self.audit_anchor_file is not None:
+            places["anchors"] = self.audit_anchor_file.parent
         if self.log_dir is not None:
             places["log"] = self.log_dir
         return places

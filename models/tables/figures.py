@@ -73,7 +73,12 @@ _BOOKS: Final = (
         " LEFT JOIN holds h ON h.owner_kind = o.kind AND h.status = 'open' GROUP BY o.kind"
     ),
     _waiting("aurum_reconciliation_breaks", "reconciliation_breaks WHERE status = 'open'", "created_at"),
-    _age("aurum_audit_sealed_age_seconds", "SELECT swept_at AS at FROM audit_seal_progress"),
+    # Not when the sealer ran last: in a quiet night there is nothing to seal.
+    (
+        "SELECT 'aurum_audit_unsealed_oldest_seconds', '', greatest(extract(epoch FROM clock_timestamp() - ("
+        "SELECT at FROM audit_logs WHERE id > coalesce((SELECT max(audit_id) FROM audit_seals), 0) ORDER BY id LIMIT 1"
+        ")), 0)::float8"
+    ),
 )
 _DESKS: Final = (
     _by_status("aurum_wires", "wire_transfers", _OPEN_WIRES, "updated_at"),

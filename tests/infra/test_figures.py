@@ -15,6 +15,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from infra.database import connect, transaction
 from infra.exposition import Exposition
 from infra.figures import TOLD, DiskSpace, Figures
+from infra.settings import Settings
+from models.audit import Outcome
+from models.tables.audit import AuditEntry, append
+from models.tables.audit_seals import seal_next
 from models.tables.figures import FIGURES, figures
 from tests.factories import wires as make
 
@@ -25,6 +29,8 @@ LARGE |= {
     "payment_events",
     "statements",
     "reconciliation_breaks",
+    "audit_logs",
+    "audit_seals",
     "screening_cases",
     "sanctions_reports",
     "side_proofs",
@@ -34,7 +40,7 @@ LARGE |= {
 ONCE_THERE_IS_ONE = {
     *("aurum_ledger_proof_age_seconds", "aurum_ledger_proof_breaches", "aurum_side_proof_age_seconds"),
     *("aurum_side_proof_done", "aurum_side_proof_findings", "aurum_bank_heard_age_seconds"),
-    *("aurum_statements_age_seconds", "aurum_list_age_seconds", "aurum_audit_sealed_age_seconds"),
+    *("aurum_statements_age_seconds", "aurum_list_age_seconds"),
 }
 
 
@@ -77,6 +83,35 @@ async def test_what_waits_is_counted_with_its_age(
     assert counted["aurum_overdue", "wire_approval"] == counted["aurum_wires", "awaiting_approval"] == 1
 
 
+async def test_the_audit_log_waits_from_its_first_row_without_a_seal(
+    worker_engine: AsyncEngine, owner_engine: AsyncEngine
+) -> None:
+    async def waited() -> float:
+        return (await _counted(worker_engine))["aurum_audit_unsealed_oldest_seconds", ""]
+
+    assert await waited() == 0
+    async with transaction(owner_engine) as session:
+        for minutes in (40, 20):
+            await append(session, AuditEntry(user_id=None, actor_role="operator", action="test", outcome=Outcome.DONE))
+            await session.execute(text("SET LOCAL session_replication_role = replica"))
+            await session.execute(
+                text(
+                    "UPDATE audit_logs SET at = clock_timestamp() - make_interval(mins => :minutes)"
+                    " WHERE id = (SELECT max(id) FROM audit_logs)"
+                ),
+                {"minutes": minutes},
+            )
+    assert await waited() >= 40 * 60
+    # No sweep has ended, as nearly always: what counts is what waits.
+    async with transaction(worker_engine) as session:
+        sealed = await seal_next(session, 0, batch=1)
+    assert sealed is not None
+    assert 20 * 60 <= await waited() < 40 * 60
+    async with transaction(worker_engine) as session:
+        await seal_next(session, sealed[0].audit_id)
+    assert await waited() == 0
+
+
 async def test_the_figures_are_read_without_what_has_ended(owner_engine: AsyncEngine) -> None:
     async with transaction(owner_engine) as session:
         # Tables of a test are small, and read whole where nothing forbids it.
@@ -117,6 +152,12 @@ async def test_the_worker_tells_who_shows_the_token(worker_engine: AsyncEngine, 
         assert (await _told(address, "/else")).status_code == 404
     finally:
         exposition.close()
+
+
+def test_each_folder_that_is_written_to_is_watched(tmp_path: Path) -> None:
+    ours = Settings(_env_file=None, log_dir=tmp_path / "log", audit_anchor_file=tmp_path / "anchors" / "heads.jsonl")
+    assert set(ours.written_places) == {"bank_outbox", "bank_inbox", "store", "mail", "anchors", "log"}
+    assert ours.written_places["anchors"] == tmp_path / "anchors"
 
 
 async def test_figures_are_kept_for_some_seconds(worker_engine: AsyncEngine, owner_engine: AsyncEngine) -> None:
