@@ -18,7 +18,7 @@ _HOW: Final = (
 _WHY: Final[dict[Occasion, str]] = {
     Occasion.PERIODIC: "Banks look again at what they know of their customers every few years.",
     Occasion.DOCUMENT_EXPIRY: "The document that you proved your identity with is about to expire.",
-    Occasion.NAME_CHANGED: "You have changed your name with us, and we need a document that shows the new one.",
+    Occasion.NAME_CHANGED: "You have changed your name or date of birth with us, and we need a document that shows it.",
     Occasion.COUNTRY_CHANGED: "You have moved to another country, and we need to know you as somebody who lives there.",
 }
 _REFUSED: Final[dict[Rejection, str]] = {

@@ -116,14 +116,15 @@ async def test_nobody_is_given_less_than_thirty_days(bench: Bench) -> None:
     assert review["due_at"] == late + timedelta(days=30)
 
 
-async def test_a_change_of_name_or_country_begins_a_review(bench: Bench) -> None:
-    renamed, moved, same = [await bench.approved() for _ in range(3)]
+async def test_a_change_of_name_birthday_or_country_begins_a_review(bench: Bench) -> None:
+    renamed, reborn, moved, same = [await bench.approved() for _ in range(4)]
+    await bench.change("UPDATE users SET date_of_birth = '1961-04-09' WHERE id = :id", id=reborn)
     await bench.change("UPDATE users SET last_name = 'Other' WHERE id = :id", id=renamed)
     await bench.change('UPDATE users SET address = address || \'{"country": "CH"}\' WHERE id = :id', id=moved)
     await bench.change('UPDATE users SET address = address || \'{"building": "2"}\' WHERE id = :id', id=same)
-    assert await bench.look(NOW) == 2
-    occasions = [(await bench.open(one) or {}).get("occasion") for one in (renamed, moved, same)]
-    assert occasions == ["name_changed", "country_changed", None]
+    assert await bench.look(NOW) == 3
+    occasions = [(await bench.open(one) or {}).get("occasion") for one in (renamed, reborn, moved, same)]
+    assert occasions == ["name_changed", "name_changed", "country_changed", None]
 
 
 async def _paid(bench: Bench, source: UUID, target: UUID, minor: int) -> None:

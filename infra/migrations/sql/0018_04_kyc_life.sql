@@ -27,6 +27,7 @@ BEGIN
 END $$;
 
 -- Of several reasons the first counts: the review that it opens looks at everything.
+-- As it stands now: 0045_01_another_birthday.sql.
 CREATE FUNCTION kyc_open_due(at timestamptz, lead interval, notice interval, identity text[], units jsonb, usual_times integer,
                              volume_window interval, just_now interval, dormant interval, pause interval, most integer)
     RETURNS TABLE (user_id uuid, occasion text)
