@@ -23,7 +23,7 @@ from api.kyc.shapes import (
 from models.kyc.process import process_id
 from models.kyc.states import OPEN, KycStatus
 from models.tables.kyc import cases, desk, documents
-from models.tables.kyc.content import hashed, profile_of, what_is_missing
+from models.tables.kyc.content import profile_of, what_is_missing
 from models.tables.kyc.rows import (
     KycAssessment,
     KycCase,
@@ -62,7 +62,7 @@ async def case_view(db: AsyncSession, case: KycCase, at: datetime) -> CaseView:
         **line.model_dump(),
         profile=profile_of(person) if case.status in OPEN else case.profile,
         declaration=case.declaration,
-        stale=case.status == KycStatus.IN_REVIEW and await hashed(db, case) != case.content_hash,
+        stale=case.status == KycStatus.IN_REVIEW and await desk.is_stale(db, case),
         missing=lack,
         documents=[
             CaseDocument.model_validate(

@@ -17,6 +17,8 @@ from infra.settings import BankHours, Settings
 from models.kyc.declaration import Declaration
 from models.kyc.process import KycState, KycStep, Sweep
 from models.screening import Kind, ListedEntity
+from models.tables.kyc import cases
+from models.tables.kyc.desk import is_stale
 from models.tables.kyc.rows import KycCase
 from tests.factories import kyc as make
 from tests.factories.kyc import ORDINARY
@@ -53,6 +55,11 @@ class Bench:
         """The checks of a bank that lets pass what it can."""
         return await self.straight.check(KycStep(case_id=case.id, at=at))
 
+    async def is_stale(self, case: KycCase) -> bool:
+        """What an officer is told before they approve."""
+        async with transaction(self.api, make.as_officer(self.staff.officers[0])) as session:
+            return await is_stale(session, await cases.find(session, case.id))
+
     async def review_of(self, customer: UUID) -> UUID:
         """The customer's open review."""
         found: UUID = await self.one("SELECT id FROM kyc_cases WHERE user_id = :id AND decided_at IS NULL", id=customer)
@@ -75,10 +82,12 @@ async def bench(owner_engine: AsyncEngine, api_engine: AsyncEngine, worker_engin
 async def test_who_is_on_a_list_since_the_checks_is_checked_again_and_not_approved(bench: Bench) -> None:
     case = await bench.submitted()
     await bench.check(case)
+    assert not await bench.is_stale(case)
     listed = ListedEntity(id="AD-9", kind=Kind.PERSON, name="Nora Newcomer", birth_dates=("1990-05-17",))
     await sanctions_list(bench.owner, "2026-11-02", more=(listed,))
     # The sweep after a refresh is over approved customers, and is done with this version.
     await bench.life.rescreen(Sweep(at=NOW))
+    assert await bench.is_stale(case)
     assert (await make.approved(bench.api, case.id, bench.staff.officers[0])).stale
     state = await bench.check(case)
     assert (state.status, state.risk_level, state.approvals_given) == ("in_review", "high", 0)

@@ -89,7 +89,7 @@ async def approve(
     if any(one.officer_id == officer.id for one in given):
         raise AlreadyDecided("you have approved this review before")
     content = await gathered(session, case)
-    if content_hash(content) != case.content_hash or await sanctions.customer_versions(session) != case.list_version:
+    if await is_stale(session, case, content):
         return await _check_again(session, case, officer, request_id)
     if await of_case(session, KycHit, case.id) and not comment.strip():
         raise RuleRefused("screening found something: say in the comment why the customer is not meant")
@@ -106,6 +106,13 @@ async def approve(
     await tell(session, case, "approval_given", actor="officer", actor_id=officer.id, data=data)
     await wake(session, case, request_id)
     return Approved(case)
+
+
+async def is_stale(session: AsyncSession, case: KycCase, content: Content | None = None) -> bool:
+    """Whether the review is about something else than was checked, or lists have changed since: it is checked again
+    before anybody approves. `content`: what it is about now, where that is known."""
+    now = content_hash(content or await gathered(session, case))
+    return now != case.content_hash or await sanctions.customer_versions(session) != case.list_version
 
 
 async def reject(
