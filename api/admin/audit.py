@@ -91,16 +91,24 @@ async def _wanted(
 
 @router.get("/audit-logs", summary="Read the audit log", responses=documented(401, 403))
 async def list_audit_logs(
-    _auditor: Auditor,
+    auditor: Auditor,
     db: Db,
     wanted: Annotated[LinesWanted, Depends(_wanted)],
     page: Annotated[int, Query(ge=1, le=100_000, description="From 1. Without meaning beside a cursor.")] = 1,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
     cursor: Annotated[int | None, Query(ge=0, le=_LAST_ID, description="`next_cursor` of the page before.")] = None,
 ) -> AuditPage:
-    """Every attempt to change something, refused ones too, newest first."""
+    """Every attempt to change something, refused ones too, newest first. Those about cases of monitoring are for
+    whoever holds `admin:suspicion`: they tell what a case came to."""
     offset = 0 if cursor is not None else (page - 1) * limit
-    rows, total = await lines(db, wanted, limit=limit, offset=offset, before=cursor)
+    rows, total = await lines(
+        db,
+        wanted,
+        suspicions=Permission.ADMIN_SUSPICION in auditor.permissions,
+        limit=limit,
+        offset=offset,
+        before=cursor,
+    )
     more = len(rows) == limit and (cursor is not None or offset + limit < total)
     return AuditPage(
         data=[_line(row) for row in rows],

@@ -14,6 +14,7 @@ from api.amounts import Amount
 from api.deps import Db, Staff, StaffWithAny
 from api.errors import documented
 from models.auth import Permission
+from models.errors import PermissionMissing
 from models.money import to_decimal
 from models.monitoring import CaseStatus, Facts, Outcome, Rule, explained
 from models.monitoring.cases import LONGEST_SNOOZE_DAYS
@@ -24,6 +25,8 @@ Reader = Annotated[Caller, StaffWithAny(Permission.ADMIN_COMPLIANCE, Permission.
 Officer = Annotated[Caller, Staff(Permission.ADMIN_COMPLIANCE)]
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=2000)]
 _RULE: Final[TypeAdapter[Rule]] = TypeAdapter(Rule)
+# Whoever may list these knows which cases are suspicions.
+_TELLING: Final = frozenset({CaseStatus.EXPLAINED, CaseStatus.ESCALATED})
 _MOST_ALERTS: Final = 50
 _MOST_EVENTS: Final = 200
 
@@ -99,7 +102,8 @@ class SuspicionView(BaseModel):
 
 
 class MonitoringCaseView(MonitoringCaseLine):
-    """Everything about a case. `suspicions` are there for those alone who hold `admin:suspicion`."""
+    """Everything about a case. For whoever does not hold `admin:suspicion`, a closed one has no explanation, no word of
+    who closed it, and no suspicions: it reads the same whatever it came to."""
 
     explanation: int = Field(description="The number of the explanation, to be confirmed by it. 0: none.")
     reason: str | None
@@ -161,7 +165,14 @@ async def list_monitoring_cases(
     page: Annotated[int, Query(ge=1, le=10_000)] = 1,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> MonitoringCases:
-    """What rules found and nobody has explained yet, or what was made of it. The customer never learns of it."""
+    """What rules found and nobody has closed yet, or what was closed. The customer never learns of it.
+
+    What a case came to (`explained`, `escalated`) is told to those alone who hold `admin:suspicion`; to others both are
+    `closed`.
+    """
+    if status in _TELLING and Permission.ADMIN_SUSPICION not in reader.permissions:
+        needed = Permission.ADMIN_SUSPICION
+        raise PermissionMissing(f"What a case came to needs the permission {needed}", permission=needed)
     assignee = reader.id if mine else None
     total = await monitoring.count_cases(db, status, assignee)
     rows = await monitoring.cases_with(db, status, assignee=assignee, limit=limit, offset=(page - 1) * limit)
@@ -216,8 +227,8 @@ async def comment_on_monitoring_case(
 
 @router.put("/monitoring/cases/{case_id}/close", summary="Close a case", responses=documented(401, 403, 404, 409))
 async def close_monitoring_case(case_id: UUID, body: Closing, request: Request, _officer: Officer, db: Db) -> Closed:
-    """Explains it, which some cases take two officers for, or reports a suspicion of money laundering: from then on it
-    is there for those alone who hold `admin:suspicion`.
+    """Explains it, which some cases take two officers for, or reports a suspicion of money laundering. Either way it is
+    closed; which of them it was is told to those alone who hold `admin:suspicion`.
 
     One operation for both, so that no log of requests tells that there is a suspicion.
     """

@@ -15,10 +15,13 @@ router = pages("/monitoring")
 TABS: Final[dict[str, dict[str, str]]] = {
     "open": {"status": CaseStatus.OPEN},
     "mine": {"status": CaseStatus.OPEN, "mine": "true"},
-    "explained": {"status": CaseStatus.EXPLAINED},
 }
-# For those alone who may know that there are any.
-_SUSPICIONS: Final[dict[str, dict[str, str]]] = {"suspicions": {"status": CaseStatus.ESCALATED}}
+# What cases came to, for those alone who may know which of them were suspicions.
+_CLOSED: Final[dict[str, dict[str, str]]] = {"closed": {"status": CaseStatus.CLOSED}}
+_TOLD_APART: Final[dict[str, dict[str, str]]] = {
+    "explained": {"status": CaseStatus.EXPLAINED},
+    "suspicions": {"status": CaseStatus.ESCALATED},
+}
 DONE: Final[dict[str, str]] = {
     "claim": "You look after this case.",
     "give-back": "The case is given back to the desk.",
@@ -31,7 +34,7 @@ DONE: Final[dict[str, str]] = {
 async def cases(request: Request) -> Response:
     """The cases, the nearest deadline first."""
     visit: Visit = request.state.visit
-    tabs = TABS | (_SUSPICIONS if visit.may("admin:suspicion") else {})
+    tabs = TABS | (_TOLD_APART if visit.may("admin:suspicion") else _CLOSED)
     tab = request.query_params.get("tab", "open")
     tab = tab if tab in tabs else "open"
     number = request.query_params.get("page")

@@ -16,9 +16,11 @@ LONGEST_SNOOZE_DAYS: Final = 90
 
 
 class CaseStatus(StrEnum):
-    """Where a case stands. `escalated` is read by those alone who hold `admin:suspicion`."""
+    """Where a case stands. `explained` and `escalated` are told to those alone who hold `admin:suspicion`: who knows
+    which cases were explained knows which were not. To everybody else either is `closed`."""
 
     OPEN = "open"
+    CLOSED = "closed"
     EXPLAINED = "explained"
     ESCALATED = "escalated"
 

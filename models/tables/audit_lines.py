@@ -30,6 +30,10 @@ _CONDITIONS: Final = {
 }
 
 
+# When a case of monitoring was closed, beside when somebody confirmed an explanation, tells what it came to.
+_OF_SUSPICIONS: Final = "a.resource_type IS DISTINCT FROM 'monitoring_case'"
+
+
 class LinesWanted(BaseModel):
     """Which lines. `since` is included, `until` is not; None does not choose."""
 
@@ -45,12 +49,19 @@ class LinesWanted(BaseModel):
 
 
 async def lines(
-    session: AsyncSession, wanted: LinesWanted, *, limit: int, offset: int = 0, before: int | None = None
+    session: AsyncSession,
+    wanted: LinesWanted,
+    *,
+    suspicions: bool,
+    limit: int,
+    offset: int = 0,
+    before: int | None = None,
 ) -> tuple[Sequence[Any], int]:
     """Rows of the wanted lines, newest first, from the `offset`th on or from below the id `before`; and how many
-    there are in all."""
+    there are in all. `suspicions`: whether their reader may know of suspicions, which the lines about cases of
+    monitoring tell of. The chain is walked over all of them, whoever asks."""
     values: dict[str, Any] = wanted.model_dump(exclude_none=True)
-    conditions = [_CONDITIONS[name] for name in values]
+    conditions = [_CONDITIONS[name] for name in values] + ([] if suspicions else [_OF_SUSPICIONS])
     total = await session.execute(text(f"SELECT count(*) FROM audit_logs a{_where(conditions)}"), values)
     if before is not None:
         conditions.append("a.id < :before")

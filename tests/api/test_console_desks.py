@@ -94,12 +94,15 @@ async def test_a_case_is_explained_by_one_and_confirmed_by_another(
         assert "Confirm the explanation" not in await first.look(here)
         assert (await first.send(here, f"{here}/confirm", explanation="1")).status_code == 403
         await second.done(here, f"{here}/confirm", explanation="1")
-        assert "Sold three cars" in await second.look(here)
-        assert "Ada Quill" in await second.look("/monitoring?tab=explained")
+        assert "told to those alone who look after suspicions" in await second.look(here)
+        assert "Ada Quill" in await second.look("/monitoring?tab=closed")
+        few = await office.come("compliance_officer", permissions=["admin:suspicion"])
+        assert "Sold three cars" in await few.look(here)
+        assert "Ada Quill" in await few.look("/monitoring?tab=explained")
         assert "Ada Quill" not in await second.look("/monitoring")
 
 
-async def test_a_suspicion_leaves_no_page_to_others(
+async def test_a_suspicion_is_a_closed_case_to_others(
     office: Office, owner_engine: AsyncEngine, worker_engine: AsyncEngine
 ) -> None:
     async with rules(owner_engine, SPLIT):
@@ -114,8 +117,12 @@ async def test_a_suspicion_leaves_no_page_to_others(
         here = f"/monitoring/{found[1]}"
         sent = await first.send(here, f"{here}/close", outcome="suspicion", reason="No car was sold", alerts="1")
         assert sent.headers["location"].startswith(f"{CONSOLE}/monitoring?said=The%20case%20is%20closed")
-        assert (await first.browser.get(f"{CONSOLE}{here}")).status_code == 404
+        shown = await first.look(here)
+        assert "told to those alone who look after suspicions" in shown
+        assert "came to 28,500.00 EUR within 2 days" in shown
+        assert "No car was sold" not in shown
         assert "uspicion" not in await first.look("/monitoring")
+        assert "Ada Quill" in await first.look("/monitoring?tab=closed")
         assert "No car was sold" in await few.look(here)
         assert "Ada Quill" in await few.look("/monitoring?tab=suspicions")
 

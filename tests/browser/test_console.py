@@ -151,7 +151,8 @@ def test_a_split_sum_becomes_a_case_that_two_officers_explain(bank: Bank, office
     second.page.goto(first.page.url.split("?")[0])
     second.is_accessible()
     second.page.get_by_role("button", name="Confirm the explanation").click()
-    expect(second.page.locator(".case .pill").first).to_have_text("explained")
+    expect(second.page.get_by_role("status")).to_have_text("The explanation is confirmed; the case is closed.")
+    expect(second.page.locator(".case .pill").first).to_have_text("closed")
 
 
 def test_two_of_operations_explain_where_the_books_differ(bank: Bank, officer: Come) -> None:

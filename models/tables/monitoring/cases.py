@@ -38,11 +38,13 @@ class MonitoringCase(SQLModel, table=True):
     ended_at: datetime | None = Field(default=None, sa_type=_MOMENT)
 
 
-_CASES: Final = """
-    SELECT c.*, u.first_name || ' ' || u.last_name AS customer_name, u.risk_level,
-           ARRAY(SELECT DISTINCT a.rule FROM monitoring_alerts a WHERE a.case_id = c.id ORDER BY 1) AS rules
-    FROM monitoring_cases c LEFT JOIN users u ON u.id = c.customer_id
-"""
+# Closed ones come from functions that tell all of them in the same words (0044_01_neutral_cases.sql).
+_TOLD: Final = (
+    "SELECT c.*, u.first_name || ' ' || u.last_name AS customer_name, u.risk_level,"
+    " ARRAY(SELECT DISTINCT a.rule FROM monitoring_alerts a WHERE a.case_id = c.id ORDER BY 1) AS rules FROM"
+)
+_OF_CUSTOMER: Final = "c LEFT JOIN users u ON u.id = c.customer_id"
+_CASES: Final = f"{_TOLD} monitoring_cases {_OF_CUSTOMER}"
 _OPEN: Final = text(
     f"{_CASES} WHERE c.status = 'open' AND (CAST(:assignee AS uuid) IS NULL OR c.assignee_id = :assignee)"  # constants
     " ORDER BY c.due_at, c.id LIMIT :limit OFFSET :offset"
@@ -51,7 +53,10 @@ _ENDED: Final = text(
     f"{_CASES} WHERE c.status = :status AND (CAST(:assignee AS uuid) IS NULL OR c.assignee_id = :assignee)"  # constants
     " ORDER BY c.id DESC LIMIT :limit OFFSET :offset"
 )
+_CLOSED: Final = text(f"{_TOLD} monitoring_closed_cases(:assignee, :limit, :offset) {_OF_CUSTOMER} ORDER BY c.id DESC")
+_COUNT_CLOSED: Final = text("SELECT monitoring_closed_count(:assignee)")
 _ONE: Final = text(f"{_CASES} WHERE c.id = :id")  # constants
+_ONE_CLOSED: Final = text(f"{_TOLD} monitoring_closed_case(:id) {_OF_CUSTOMER}")
 _ALERTS: Final = text(
     "SELECT a.*, r.value AS parameters FROM monitoring_alerts a JOIN monitoring_rulebooks b ON b.version = a.rulebook"
     " CROSS JOIN LATERAL jsonb_array_elements(b.rules) r WHERE a.case_id = :id AND r.value ->> 'name' = a.rule"
@@ -79,13 +84,19 @@ async def cases_with(
 ) -> Sequence[Row[Any]]:
     """The cases of a status, of one officer or of all: open ones by deadline, others newest first."""
     values = {"assignee": assignee, "limit": limit, "offset": offset}
-    if status is CaseStatus.OPEN:
-        return (await session.execute(_OPEN, values)).all()
-    return (await session.execute(_ENDED, values | {"status": status.value})).all()
+    match status:
+        case CaseStatus.OPEN:
+            return (await session.execute(_OPEN, values)).all()
+        case CaseStatus.CLOSED:
+            return (await session.execute(_CLOSED, values)).all()
+        case _:
+            return (await session.execute(_ENDED, values | {"status": status.value})).all()
 
 
 async def count_cases(session: AsyncSession, status: CaseStatus, assignee: UUID | None) -> int:
     """How many cases of a status there are."""
+    if status is CaseStatus.CLOSED:
+        return int((await session.execute(_COUNT_CLOSED, {"assignee": assignee})).scalar_one())
     counted = select(func.count()).select_from(MonitoringCase).where(col(MonitoringCase.status) == status)
     if assignee is not None:
         counted = counted.where(col(MonitoringCase.assignee_id) == assignee)
@@ -93,8 +104,11 @@ async def count_cases(session: AsyncSession, status: CaseStatus, assignee: UUID 
 
 
 async def find_case(session: AsyncSession, case_id: UUID) -> Row[Any]:
-    """A case with its customer's name. Raises `NotFound`, for one that its reader may not see too."""
+    """A case with its customer's name; a closed one in the words that are the same for all of them, for whoever may
+    not know of suspicions. Raises `NotFound`, for one that its reader may not see too."""
     row = (await session.execute(_ONE, {"id": case_id})).one_or_none()
+    if row is None:
+        row = (await session.execute(_ONE_CLOSED, {"id": case_id})).one_or_none()
     if row is None:
         raise NotFound("There is no such case")
     return row
