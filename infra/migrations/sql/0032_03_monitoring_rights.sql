@@ -49,6 +49,7 @@ CREATE POLICY told ON monitoring_events FOR INSERT TO aurum_api
 -- How a case ends. A function, since whoever escalates one sees it no more: row level security would refuse that change.
 -- Answers: explained, proposed (a second officer has to confirm), escalated, or why not: not_found, not_open, changed (it
 -- has other alerts, or another explanation, than whoever decides has read), four_eyes.
+-- As it stands now: 0046_01_neutral_cases.sql.
 CREATE FUNCTION monitoring_close(wanted uuid, outcome text, why text, seen integer, snooze interval) RETURNS text
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, app, pg_temp AS $$
 DECLARE
@@ -93,6 +94,7 @@ BEGIN
     RETURN 'explained';
 END $$;
 
+-- As it stands now: 0046_01_neutral_cases.sql.
 CREATE FUNCTION monitoring_confirm(wanted uuid, number integer) RETURNS text
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, app, pg_temp AS $$
 DECLARE

@@ -38,7 +38,7 @@ class MonitoringCase(SQLModel, table=True):
     ended_at: datetime | None = Field(default=None, sa_type=_MOMENT)
 
 
-# Closed ones come from functions that tell all of them in the same words (0044_01_neutral_cases.sql).
+# Closed ones come from functions that tell all of them in the same words (0046_01_neutral_cases.sql).
 _TOLD: Final = (
     "SELECT c.*, u.first_name || ' ' || u.last_name AS customer_name, u.risk_level,"
     " ARRAY(SELECT DISTINCT a.rule FROM monitoring_alerts a WHERE a.case_id = c.id ORDER BY 1) AS rules FROM"

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from alembic import op
 
-revision = "0044"
-down_revision = "0043"
+revision = "0046"
+down_revision = "0045"
 branch_labels = None
 depends_on = None
 
@@ -13,7 +13,7 @@ SQL = Path(__file__).parents[1] / "sql"
 
 
 def upgrade() -> None:
-    for name in sorted(SQL.glob("0044_*.sql")):
+    for name in sorted(SQL.glob("0046_*.sql")):
         # The driver's own call: SQLAlchemy would read the colons of casts as parameters.
         op.get_bind().connection.cursor().execute(name.read_text())
 
