@@ -1,12 +1,15 @@
 """The daily look over all approved customers: what falls due, and whom the lists name since they changed."""
 
 from typing import Final
+from uuid import UUID
 
+from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
-from activities.kyc.desk import KycDesk, screened
+from activities.kyc.desk import KycDesk, screened, tell_staff
 from infra.database import transaction
 from models.kyc.process import Sweep, Swept
+from models.kyc.states import Restriction
 from models.screening import Verdict
 from models.screening.parties import Customer
 from models.tables import sanctions
@@ -34,8 +37,8 @@ class LifeSteps:
     async def rescreen(self, sweep: Sweep) -> Swept:
         """Screens a page of approved customers, if the lists have changed since all were screened.
 
-        Who is named opens a review and is held until it is passed; who resembles somebody opens one. What was looked
-        into before is not asked again. Raises `Unavailable` where no list is loaded.
+        Who is named is held until a review is passed, one that is opened now or is open already; who resembles somebody
+        opens one. What was looked into before is not asked again.  Raises `Unavailable` where no list is loaded.
         """
         async with transaction(self._desk.engine) as session:
             version = await sanctions.customer_versions(session)
@@ -52,7 +55,19 @@ class LifeSteps:
             opened = 0
             for restriction, users in life.exactly(named).items():
                 opened += await life.open_for_hits(session, users, restriction)
+                if restriction is Restriction.FROZEN:
+                    await self._hold(session, users)
             if len(page) < SCREENED_AT_ONCE:
                 await life.all_screened(session, version, sweep.at)
                 return Swept(looked_at=len(page), opened=opened)
             return Swept(looked_at=len(page), opened=opened, after=page[-1].id)
+
+    async def _hold(self, session: AsyncSession, users: list[UUID]) -> None:
+        for case in await life.hold_reviewed(session, users):
+            await tell_staff(
+                session,
+                case,
+                permission="admin:compliance",
+                event="named_by_a_list",
+                subject="A list names a customer whose KYC review is open",
+            )

@@ -11,12 +11,13 @@ from infra.database import transaction
 from models.kyc import letters
 from models.kyc.ladder import RESTRICTIONS, Rung, passed
 from models.kyc.process import KycState, KycStep
-from models.kyc.states import CURABLE, KycStatus, Occasion, Rejection
+from models.kyc.states import CURABLE, KycStatus, Occasion, Rejection, Restriction
 from models.sla import SlaStage, sla_stage_at
 from models.tables.kyc import cases
 from models.tables.kyc.rows import KycCase
 
 _ORDER: Final = (SlaStage.RUNNING, SlaStage.REMINDED, SlaStage.ESCALATED, SlaStage.BREACHED)
+_STRICTER: Final = tuple(Restriction)
 # What each stage of the officers' clock says, and to whom. It goes on after the last: no review is decided by a clock.
 _STAGE_NOTICE: Final = {
     SlaStage.REMINDED: ("admin:compliance", "A KYC review is waiting: half of its time is over"),
@@ -56,7 +57,10 @@ class ReviewSteps:
         rungs = passed(case.due_at, Rung(case.rung), at)
         for rung in rungs:
             case.rung = rung
-            case.restriction = RESTRICTIONS.get(rung, case.restriction)
+            # Whom a list names is held already, and stays so.
+            case.restriction = max(
+                RESTRICTIONS.get(rung, Restriction.NONE), Restriction(case.restriction), key=_STRICTER.index
+            )
             await session.flush()
             await cases.tell(session, case, rung, step=rung, data={"due": case.due_at})
         # Of several that are due at once the last says it all.

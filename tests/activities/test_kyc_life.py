@@ -212,6 +212,31 @@ async def test_somebody_whom_the_list_names_is_held_and_not_told(bench: Bench) -
     assert (await bench.life.rescreen(Sweep(at=NOW))).opened == 0
 
 
+async def test_somebody_whom_the_list_names_while_a_review_waits_for_them_is_held_and_goes_to_officers(
+    bench: Bench,
+) -> None:
+    named = await bench.approved("Ilse Thornbridge")
+    due = (await make.standing(bench.owner, named))["kyc_review_due"]
+    await bench.look(due - timedelta(days=90))
+    review = await bench.open(named)
+    assert review is not None
+    thornbridge = ListedEntity(id="AD-9", kind=Kind.PERSON, name="Ilse Thornbridge", birth_dates=("1990-05-17",))
+    await sanctions_list(bench.owner, "2026-11-02", more=(thornbridge,))
+    for _ in range(2):
+        await bench.life.rescreen(Sweep(at=NOW))
+        assert (await make.standing(bench.owner, named))["kyc_restriction"] == "frozen"
+    assert await _may(bench, named, Act.TRANSFER) == "kyc_expired"
+    step = KycStep(case_id=review["id"], at=NOW)
+    assert (await bench.reviews.review(step)).to_check
+    assert (await bench.checks.check(step)).status == "in_review"
+    # The officers ask, and the ladder goes on: it sets nobody free.
+    await make.asked(bench.api, review["id"], bench.staff.officers[0])
+    await bench.at(review["id"], due + timedelta(days=1))
+    found = await bench.open(named)
+    assert found is not None
+    assert (found["rung"], found["restriction"], found["risk_level"]) == ("limited", "frozen", "high")
+
+
 LADDER: list[tuple[int, str, str, dict[Act, str | None]]] = [
     (-90, "approved", "none", {Act.WIRE: None, Act.TRANSFER: None}),
     (-30, "approved", "none", {Act.WIRE: None}),

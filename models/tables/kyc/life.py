@@ -16,8 +16,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.kyc.documents import IDENTITY_TYPES
 from models.kyc.ladder import LEAD
-from models.kyc.states import Occasion, Restriction
+from models.kyc.states import OPEN, Occasion, Restriction
 from models.limits import UNITS
+from models.tables.kyc.cases import locked, newest, tell, wake
+from models.tables.kyc.rows import KycCase
 
 # Whatever the reason, nobody is given less time than this before a review restricts them.
 SHORTEST_NOTICE: Final = timedelta(days=30)
@@ -81,6 +83,26 @@ async def open_for_hits(session: AsyncSession, users: Sequence[UUID], restrictio
     """
     opened = await session.execute(_HIT, {"users": list(users), "restriction": restriction})
     return int(opened.scalar_one())
+
+
+async def hold_reviewed(session: AsyncSession, users: Sequence[UUID]) -> list[KycCase]:
+    """Holds customers whom a list names while a review of them is open already: no debits until it is passed.
+
+    Its process is asked to look, since a review that waits for its customer has to go to officers now. Returns the
+    reviews of those who were not held yet.
+    """
+    held = []
+    for user_id in users:
+        found = await newest(session, user_id, still_open=True)
+        case = await locked(session, found.id) if found else None
+        if case is None or case.status not in OPEN or case.restriction in {Restriction.FROZEN, Restriction.EXIT}:
+            continue
+        case.restriction = Restriction.FROZEN
+        await session.flush()
+        await tell(session, case, "named_by_a_list")
+        await wake(session, case)
+        held.append(case)
+    return held
 
 
 async def approved_after(session: AsyncSession, after: UUID | None, most: int) -> Sequence[Any]:
