@@ -38,12 +38,14 @@ class LifeSteps:
         """Screens a page of approved customers, if the lists have changed since all were screened.
 
         Who is named is held until a review is passed, one that is opened now or is open already; who resembles somebody
-        opens one. What was looked into before is not asked again.  Raises `Unavailable` where no list is loaded.
+        opens one. What was looked into before is not asked again. Pages are of one sweep: what is noted at its end is
+        the version that its first page was screened with. Raises `Unavailable` where no list is loaded.
         """
         async with transaction(self._desk.engine) as session:
             version = await sanctions.customer_versions(session)
             if sweep.after is None and await life.screened_with(session) == version:
                 return Swept()
+            first = sweep.list_version or version
             page = await life.approved_after(session, sweep.after, SCREENED_AT_ONCE)
             named = []
             for person in page:
@@ -58,9 +60,9 @@ class LifeSteps:
                 if restriction is Restriction.FROZEN:
                     await self._hold(session, users)
             if len(page) < SCREENED_AT_ONCE:
-                await life.all_screened(session, version, sweep.at)
+                await life.all_screened(session, first, sweep.at)
                 return Swept(looked_at=len(page), opened=opened)
-            return Swept(looked_at=len(page), opened=opened, after=page[-1].id)
+            return Swept(looked_at=len(page), opened=opened, after=page[-1].id, list_version=first)
 
     async def _hold(self, session: AsyncSession, users: list[UUID]) -> None:
         for case in await life.hold_reviewed(session, users):

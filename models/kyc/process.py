@@ -71,22 +71,26 @@ class KycState(BaseModel):
 
 
 class Sweep(BaseModel):
-    """What the daily look over all customers is given. `after`: the last customer of the page before."""
+    """What the daily look over all customers is given. `after`: the last customer of the page before; `list_version`:
+    what the first page was screened with."""
 
     model_config = ConfigDict(frozen=True)
 
     at: datetime
     after: UUID | None = None
+    list_version: str | None = None
 
 
 class Swept(BaseModel):
-    """What one page of the daily look did. `after` is where the next page begins, None after the last."""
+    """What one page of the daily look did. `after` is where the next page begins, None after the last;
+    `list_version` is for the next page."""
 
     model_config = ConfigDict(frozen=True)
 
     looked_at: int = 0
     opened: int = 0
     after: UUID | None = None
+    list_version: str | None = None
 
 
 _ADVICE: Final[dict[KycStatus, str]] = {

@@ -237,6 +237,15 @@ async def test_somebody_whom_the_list_names_while_a_review_waits_for_them_is_hel
     assert (found["rung"], found["restriction"], found["risk_level"]) == ("limited", "frozen", "high")
 
 
+async def test_a_sweep_during_which_lists_change_is_one_with_the_version_that_it_began_with(bench: Bench) -> None:
+    await bench.approved()
+    began = Sweep(at=NOW, after=UUID(int=0), list_version="what its first page was screened with")
+    assert (await bench.life.rescreen(began)).after is None
+    # So the next look begins anew.
+    assert (await bench.life.rescreen(Sweep(at=NOW))).looked_at == 1
+    assert (await bench.life.rescreen(Sweep(at=NOW))).looked_at == 0
+
+
 LADDER: list[tuple[int, str, str, dict[Act, str | None]]] = [
     (-90, "approved", "none", {Act.WIRE: None, Act.TRANSFER: None}),
     (-30, "approved", "none", {Act.WIRE: None}),

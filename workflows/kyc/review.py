@@ -103,12 +103,17 @@ class KycExpiryWorkflow:
         for _ in range(_PAGES):
             page: Swept = await workflow.execute_activity_method(
                 step,
-                Sweep(at=at, after=done.after),
+                Sweep(at=at, after=done.after, list_version=done.list_version),
                 start_to_close_timeout=UPKEEP_SECONDS,
                 retry_policy=DATABASE,
                 summary=summary,
             )
-            done = Swept(looked_at=done.looked_at + page.looked_at, opened=done.opened + page.opened, after=page.after)
+            done = Swept(
+                looked_at=done.looked_at + page.looked_at,
+                opened=done.opened + page.opened,
+                after=page.after,
+                list_version=page.list_version,
+            )
             # A page that opened something may have left more; one without a successor that opened nothing has not.
             if page.after is None and (page.opened == 0 or page.looked_at):
                 break
