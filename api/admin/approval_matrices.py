@@ -14,11 +14,13 @@ from api.errors import documented
 from api.step_up import FreshAuthentication
 from models.auth import Permission
 from models.tables.auth import Caller
-from models.tables.wires.matrices import MATRICES, propose_matrix
+from models.tables.wires.matrices import MATRICES, effect_of, propose_matrix
 from models.wires import DEFAULT_MATRIX, Matrix, Row
+from models.wires.effect import Effect
 
 _Reader = Annotated[Caller, Staff(Permission.WIRES_READ)]
 _Officer = Annotated[Caller, Staff(Permission.ADMIN_COMPLIANCE)]
+_WIRES_LOOKED_AT: Final = 500
 _EXAMPLE: Final[dict[str, Any]] = {
     "rows": DEFAULT_MATRIX.model_dump(mode="json")["rows"][-1:],
     "call_back_over": 1_000_000,
@@ -80,6 +82,16 @@ async def propose_approval_matrix(
     version = await propose_matrix(db, body, note=body.note, officer=officer.id)
     audit.note(request, "approval_matrix", version)
     return await _shown(db, version)
+
+
+@router.get(
+    "/approval-matrices/{version}/effect",
+    summary="What a matrix would have asked for",
+    responses=documented(401, 403, 404),
+)
+async def read_matrix_effect(version: Version, _reader: _Reader, db: Db, settings: Configuration) -> Effect:
+    """About the newest 500 wires that were routed: what the version would have asked for, beside what they took."""
+    return await effect_of(db, version, currency=settings.base_currency, most=_WIRES_LOOKED_AT)
 
 
 @router.post(

@@ -13,16 +13,21 @@ from models.wires.approval import MOST_ROWS
 router = pages("/approval/matrix")
 _HERE: Final = f"{HOME}/approval/matrix"
 _VERSIONS: Final = "/admin/approval-matrices"
+_MOST_EFFECTS: Final = 3
 
 
 @router.get("")
 async def versions(request: Request) -> Response:
     """The matrix that decides, what is proposed, and the versions before."""
     visit: Visit = request.state.visit
+    listed = await visit.get(_VERSIONS)
+    waiting = [one["version"] for one in listed["data"] if one["status"] == "proposed"]
     return page(
         request,
         "matrices.html",
-        listed=await visit.get(_VERSIONS),
+        listed=listed,
+        # How the newest of what waits would have decided; each is read from what was decided about hundreds of wires.
+        effects={version: await visit.get(f"{_VERSIONS}/{version}/effect") for version in waiting[:_MOST_EFFECTS]},
         proposes=visit.may("admin:compliance"),
         publishes=visit.may("admin:compliance") and visit.may("wires:high_value"),
     )

@@ -334,3 +334,24 @@ async def test_the_matrix_and_the_limits_can_be_read_by_the_desk(door: Door) -> 
     assert (matrix["version"], matrix["base_currency"], matrix["rows"][1]["name"]) == (2, "EUR", "over_1m")
     limits = (await door.client.get(f"{ADMIN}/approver-limits", headers=officer)).json()["data"]
     assert {one["preset"]: one["per_wire"] for one in limits}["*"] == 5_000_000
+
+
+async def test_a_proposed_matrix_is_held_against_wires_of_the_past(door: Door) -> None:
+    customer = await door.customer()
+    for changes in ({}, TWO, HIGH):
+        await door.awaiting(customer, **changes)
+    (_, officer), (_, plain) = await officers(door, "compliance_officer", "auditor")
+    rows = [{"name": "over_1m", "over": 1_000_000, "approvers": ["officer", "senior"]}]
+    rows += [{"name": "rest", "approvers": ["officer"]}]
+    body = {"rows": rows, "call_back_over": 200_000, "note": "One is enough"}
+    made = await door.client.post(f"{ADMIN}/approval-matrices", json=body, headers=officer)
+    here = f"{ADMIN}/approval-matrices/{made.json()['version']}/effect"
+    looked = await door.client.get(here, headers=plain)
+    assert looked.status_code == 200, looked.text
+    # The one of 300,000 took two, and nobody called back about it.
+    assert looked.json() == {
+        "wires": 3, "more": 0, "fewer": 1, "other": 0, "called_back": 1, "would_call_back": 2
+    }  # fmt: skip
+    is_refusal(await door.client.get(here, headers=customer.headers), 403, "permission_missing")
+    none = await door.client.get(f"{ADMIN}/approval-matrices/99999/effect", headers=officer)
+    is_refusal(none, 404, "not_found")

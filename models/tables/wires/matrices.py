@@ -14,6 +14,7 @@ from models.audit import Outcome
 from models.tables.audit import AuditEntry, append
 from models.tables.proposals import Versions, versions_table
 from models.wires.approval import Matrix
+from models.wires.effect import Effect, Routed, effect
 
 MATRICES: Final = Versions(table=versions_table("approval_matrices"), name="the approval matrix")
 
@@ -21,6 +22,11 @@ _NEWEST: Final = text("SELECT version, CAST(rows AS text), call_back_over FROM m
 _PROPOSE: Final = text(
     "INSERT INTO approval_matrices (rows, call_back_over, note, proposed_by)"
     " VALUES (CAST(:rows AS jsonb), :call_back_over, :note, :officer) RETURNING version"
+)
+# The newest wires by the times in their ids.
+_ROUTED: Final = text(
+    "SELECT inputs -> 'facts' AS facts, approvers, call_back FROM wire_routings WHERE base_currency = :currency"
+    " AND inputs -> 'facts' IS NOT NULL ORDER BY wire_id DESC LIMIT :most"
 )
 
 
@@ -34,6 +40,15 @@ async def newest_matrix(session: AsyncSession) -> tuple[int, Matrix]:
     """The matrix that decides now, and its version."""
     row = (await session.execute(_NEWEST)).one()
     return row.version, _read(row.rows, row.call_back_over)
+
+
+async def effect_of(session: AsyncSession, version: int, *, currency: str, most: int) -> Effect:
+    """What a version would have asked for about the newest `most` wires that were routed and that its reader may see,
+    in a bank whose base currency is `currency`. Raises `NotFound`."""
+    kept = await MATRICES.find(session, version)
+    matrix = _read(json.dumps(kept.rows), kept.call_back_over)
+    rows = (await session.execute(_ROUTED, {"currency": currency, "most": most})).mappings()
+    return effect(matrix, [Routed.model_validate(dict(row)) for row in rows], currency)
 
 
 async def propose_matrix(session: AsyncSession, matrix: Matrix, *, note: str, officer: UUID) -> int:
