@@ -13,7 +13,6 @@ from infra.watchlists import import_file
 from models.screening.lists import Imported, RefreshFailure, RefreshStep
 from models.screening.sources import ListSource
 from models.tables import notifications, sanctions
-from models.tables.users import staff_with
 
 log: Final = structlog.get_logger(__name__)
 
@@ -73,12 +72,10 @@ class SanctionsSteps:
         log.error("sanctions.refresh_failed", list=failure.list, reason=failure.reason)
         async with transaction(self._engine) as session:
             await sanctions.failed(session, failure.list, failure.reason)
-            for person in await staff_with(session, "admin:system"):
-                await notifications.tell(
-                    session,
-                    user_id=person,
-                    key=f"list/{failure.list}/failed/{failure.at:%Y-%m-%d}/{person}",
-                    event="list.failed",
-                    subject=f"The list {failure.list} could not be refreshed",
-                    body=f"{failure.reason}\n\nThe version before stays in use. Wires wait once it is too old.\n",
-                )
+            await notifications.tell_operations(
+                session,
+                key=f"list/{failure.list}/failed/{failure.at:%Y-%m-%d}",
+                event="list.failed",
+                subject=f"The list {failure.list} could not be refreshed",
+                body=f"{failure.reason}\n\nThe version before stays in use. Wires wait once it is too old.\n",
+            )

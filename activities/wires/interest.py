@@ -49,7 +49,7 @@ class InterestSteps:
                 await tell_operations(
                     session,
                     key=f"blocked-interest/{currency}/{month}",
-                    event="blocked_interest_without_rate",
+                    event="operations.interest_without_rate",
                     subject=f"Blocked property in {currency} has no interest rate",
                     body="It has to be held at interest. Publish what other depositors are offered"
                     f" (interest-rate-publish {currency}); the next run books what was missed.\n",
@@ -81,7 +81,7 @@ class InterestSteps:
             await tell_operations(
                 session,
                 key=f"blocked-interest-failed/{day}",
-                event="blocked_interest_failed",
+                event="operations.interest_failed",
                 subject=f"Interest on {len(failed)} blocked properties could not be booked",
                 body="The worker's log says why (blocked.interest_failed). Nothing was booked for them, and the next"
                 f" run tries again. They are those of the wires {', '.join(map(str, failed[:_NAMED]))}.\n",

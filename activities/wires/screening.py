@@ -17,7 +17,6 @@ from models.screening import Hit, Subject
 from models.screening.lists import ListsStale, ListStatus
 from models.screening.parties import Customer, record_of, subjects_of_wire
 from models.tables import notifications, sanctions
-from models.tables.users import staff_with
 from models.tables.wires import Wire
 
 _HIT = text(
@@ -90,13 +89,11 @@ async def require_fresh_lists(desk: WireDesk, session: AsyncSession) -> None:
 
 async def _tell_operations(session: AsyncSession, stale: ListStatus) -> None:
     since = f"{stale.checked_at:%Y-%m-%d %H:%M} UTC" if stale.checked_at else "never"
-    for person in await staff_with(session, "admin:system"):
-        await notifications.tell(
-            session,
-            user_id=person,
-            key=f"list/{stale.name}/stale/{since}/{person}",
-            event="list.stale",
-            subject=f"Wires wait: the list {stale.name} is too old",
-            body=f"The list {stale.name} was last confirmed {since}. No wire is released until it has been.\n\n"
-            f"{stale.failure or 'The schedule sanctions-refresh has not run.'}\n",
-        )
+    await notifications.tell_operations(
+        session,
+        key=f"list/{stale.name}/stale/{since}",
+        event="list.stale",
+        subject=f"Wires wait: the list {stale.name} is too old",
+        body=f"The list {stale.name} was last confirmed {since}. No wire is released until it has been.\n\n"
+        f"{stale.failure or 'The schedule sanctions-refresh has not run.'}\n",
+    )

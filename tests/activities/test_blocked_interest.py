@@ -171,7 +171,9 @@ async def test_without_a_rate_property_waits_and_is_made_good(vault: Vault) -> N
     wire_id = await vault.blocked_on(JANUARY, sender_account_id=vault.people.eur_account, **EURO)
     for _ in range(2):
         assert (await vault.runs(2026, 3, 1)).without_rate == ("EUR",)
-    told = await vault.one("SELECT count(*) AS times FROM notifications WHERE event = 'blocked_interest_without_rate'")
+    told = await vault.one(
+        "SELECT count(*) AS times FROM notifications WHERE event = 'operations.interest_without_rate'"
+    )
     assert told.times == 1
     with pytest.raises(RuleRefused, match="no interest rate"):
         await vault.ruled(wire_id, Ruling.RELEASE, licence="LIC-7")
@@ -192,7 +194,7 @@ async def test_one_that_cannot_be_booked_keeps_no_other_from_it(vault: Vault) ->
     assert await vault.runs(2026, 2, 1) == InterestBooked(properties=1, failed=1)
     kept = await vault.one("SELECT wire_id FROM blocked_interest")
     assert kept.wire_id == whole
-    told = await vault.one("SELECT body FROM notifications WHERE event = 'blocked_interest_failed'")
+    told = await vault.one("SELECT body FROM notifications WHERE event = 'operations.interest_failed'")
     assert str(broken) in told.body
 
 

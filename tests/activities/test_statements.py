@@ -346,7 +346,8 @@ async def test_a_page_that_is_killed_anywhere_goes_on_and_nothing_is_doubled(
     steps = StatementSteps(config, worker_engine, vault)
     page = StatementPage(period=OCTOBER, first=customers[0], last=customers[-1])
     kills = 0
-    for left in (2, 5, 1, 3, 8):
+    # Eleven files before the last try, whichever statements they are of: not the twelve of all three.
+    for left in (2, 5, 1, 3, 12):
         store.left = left
         try:
             made = await ActivityEnvironment().run(steps.make_page, page)
