@@ -6,7 +6,7 @@ from fastapi import Request, Response
 
 from api.console.matrix_form import APPROVERS, FLAGS, RISKS, Entry, entries_of, typed_entries, with_new
 from api.console.pages import HOME, back, form, page, pages
-from api.console.proposals import Wrong, number, written, wrong_parts
+from api.console.proposals import Wrong, number, overtaken, written, wrong_parts
 from api.console.visits import Refused, Visit
 from models.wires.approval import MOST_ROWS
 
@@ -54,6 +54,8 @@ async def propose(request: Request) -> Response:
             pass
         case _:
             return _form(request, listed, deciding, entries, over, note)
+    if wrong := overtaken(fields, deciding):
+        return _form(request, listed, deciding, entries, over, note, wrong)
     places = [place for place, entry in enumerate(entries) if not entry.dropped]
     body = {
         "rows": [entries[place].body() for place in places],

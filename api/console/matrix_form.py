@@ -54,7 +54,8 @@ class Entry:
 
     @property
     def _sorted_by(self) -> tuple[int, int]:
-        wanted = int(self.place) if self.place.isdecimal() else self.stood
+        typed = number(self.place)
+        wanted = typed if isinstance(typed, int) else self.stood
         # What was moved to another one's place stands before it, or behind it where it came from above.
         return wanted, (wanted > self.stood) - (wanted < self.stood)
 

@@ -2,8 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Final
 
 from api.console.visits import Refused
+
+_LONGEST_NUMBER: Final = 20
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,15 @@ def wrong_parts(error: Refused, parts: str, places: Sequence[int]) -> list[Wrong
     ]
 
 
+def overtaken(fields: Mapping[str, str], deciding: Mapping[str, Any]) -> list[Wrong]:
+    """What is wrong where another version was published since the form was begun: it would be taken back unseen."""
+    begun, now = fields.get("begun", ""), deciding["version"]
+    if begun == str(now):
+        return []
+    said = f"Version {now} was published since you began with version {begun}. It stands beside what you wrote"
+    return [Wrong(None, "", f"{said}; look at both, and propose again.")]
+
+
 def _wrong(path: str, message: str, parts: str, places: Sequence[int]) -> Wrong:
     message = message.removeprefix("Value error, ")
     match path.split("."):
@@ -38,8 +50,8 @@ def under(fields: Mapping[str, str], prefix: str) -> dict[str, str]:
 
 
 def number(typed: str) -> int | str:
-    """A whole number as it was typed; what is none stays as it is, and is refused with a reason."""
-    return int(typed) if typed.isdecimal() else typed
+    """A whole number as it was typed; what is none, or longer than any, stays as it is and is refused with a reason."""
+    return int(typed) if typed.isdecimal() and len(typed) < _LONGEST_NUMBER else typed
 
 
 def written(value: object) -> str:

@@ -5,7 +5,7 @@ from typing import Any, Final
 from fastapi import Request, Response
 
 from api.console.pages import HOME, back, form, page, pages
-from api.console.proposals import Wrong, wrong_parts
+from api.console.proposals import Wrong, overtaken, wrong_parts
 from api.console.rule_form import (
     CURRENCIES,
     DIRECTIONS,
@@ -42,7 +42,7 @@ async def rules(request: Request) -> Response:
 async def begin(request: Request) -> Response:
     """The rules that decide, to be changed."""
     deciding = await _deciding(request)
-    return await _form(request, deciding, entries_of(deciding["rules"]), note="")
+    return _form(request, deciding, entries_of(deciding["rules"]), note="")
 
 
 @router.post("/propose")
@@ -53,16 +53,18 @@ async def propose(request: Request) -> Response:
     entries, note, wanted = typed_entries(fields), fields.get("note", ""), fields.get("do", "")
     deciding = await _deciding(request)
     if wanted in KINDS and len(entries) < MOST_RULES:
-        return await _form(request, deciding, [*entries, new_entry(wanted, entries)], note)
+        return _form(request, deciding, [*entries, new_entry(wanted, entries)], note)
     if wanted != "propose":
-        return await _form(request, deciding, entries, note)
+        return _form(request, deciding, entries, note)
+    if wrong := overtaken(fields, deciding):
+        return _form(request, deciding, entries, note, wrong)
     places = [place for place, entry in enumerate(entries) if not entry.dropped]
     try:
         made = await visit.act("POST", _BOOKS, {"rules": [entries[place].body() for place in places], "note": note})
     except Refused as error:
         if error.status != 422:
             raise
-        return await _form(request, deciding, entries, note, wrong_parts(error, "rules", places))
+        return _form(request, deciding, entries, note, wrong_parts(error, "rules", places))
     return back(_RULES, f"Version {made['version']} is proposed. A senior officer, who is somebody else, publishes it.")
 
 
@@ -91,7 +93,7 @@ async def _deciding(request: Request) -> dict[str, Any]:
     return found
 
 
-async def _form(
+def _form(
     request: Request, deciding: dict[str, Any], entries: list[Entry], note: str, wrong: list[Wrong] | None = None
 ) -> Response:
     return page(

@@ -207,6 +207,16 @@ async def test_rows_change_places_and_are_added_and_left_out(office: Office) -> 
     assert fields["row.1.dropped"] == "on"
 
 
+async def test_a_matrix_that_was_published_meanwhile_is_not_taken_back_unseen(office: Office) -> None:
+    officer = await office.come("compliance_officer")
+    begun = filled(await officer.look(PROPOSE), PROPOSE) | {"note": "Less to do", "row.1.place": "9" * 5000}
+    async with transaction(office.owner) as session:
+        version = await wires.publish_matrix(session, DEFAULT_MATRIX, note="At the start", operator="root")
+    answered = await officer.browser.post(f"{CONSOLE}{PROPOSE}", data=begun | {"do": "propose"})
+    assert (answered.status_code, f"Version {version} was published since" in answered.text) == (422, True)
+    assert (await _newest(office)).version == version
+
+
 async def test_a_refusal_ends_a_proposal_and_nobody_else_withdraws_it(office: Office) -> None:
     officer = await office.come("compliance_officer")
     senior = await office.come("senior_compliance_officer")

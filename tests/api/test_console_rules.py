@@ -101,6 +101,7 @@ async def test_a_proposal_is_refused_or_withdrawn_and_never_comes_back(office: O
 async def test_what_is_wrong_is_said_beside_its_rule_and_nothing_that_was_written_is_lost(office: Office) -> None:
     officer = await office.come("compliance_officer")
     before = (await _newest(office)).version
+    assert (await sent(officer, {"rule.0.hours": "9" * 5000})).status_code == 422
     changed = {"rule.0.hours": "900", "rule.0.amount.EUR": "much", "rule.1.dropped": "on", "note": "A long thought"}
     answered = await sent(officer, changed)
     assert answered.status_code == 422
@@ -113,6 +114,25 @@ async def test_what_is_wrong_is_said_beside_its_rule_and_nothing_that_was_writte
     assert (await _newest(office)).version == before
     await sent(officer, {"rule.0.dropped": "on"})
     assert [rule["name"] for rule in (await _newest(office)).rules] == ["round_week"]
+
+
+async def test_what_was_published_meanwhile_is_not_taken_back_unseen(office: Office) -> None:
+    officer = await office.come("compliance_officer")
+    senior = await office.come("senior_compliance_officer")
+    begun = filled(await officer.look(PROPOSE), PROPOSE) | {"note": "Other amounts", "rule.0.amount.EUR": "7000"}
+    await sent(officer, {"rule.0.hours": "12"})
+    version = (await _newest(office)).version
+    await senior.done(RULES, f"{RULES}/{version}/publish")
+    answered = await officer.browser.post(f"{CONSOLE}{PROPOSE}", data=begun | {"do": "propose"})
+    assert answered.status_code == 422
+    assert f"Version {version} was published since you began" in answered.text
+    # Both stand beside each other: what decides now, and what was written.
+    assert 'now 12</span> <input type="number" name="rule.0.hours" value="24"' in answered.text
+    again = filled(answered.text, PROPOSE) | {"rule.0.hours": "12", "do": "propose"}
+    assert (await officer.browser.post(f"{CONSOLE}{PROPOSE}", data=again)).status_code == 303
+    assert (await _newest(office)).rules[0] | {"hours": 12, "amounts": {"EUR": 7000}} == (await _newest(office)).rules[
+        0
+    ]
 
 
 async def test_a_rule_is_added_without_losing_what_was_written(office: Office) -> None:
