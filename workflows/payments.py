@@ -105,6 +105,25 @@ class PaymentLateAnswerWorkflow:
         return state
 
 
+@workflow.defn(name="payment-ruling")
+class PaymentRulingWorkflow:
+    """What follows when the compliance desk has cleared a blocked payment: its customer is told how it ended."""
+
+    @workflow.signal(name="wake")
+    def wake(self) -> None:
+        """Nothing waits here; the outbox starts and wakes every process alike."""
+
+    @workflow.run
+    async def run(self, start: PaymentStart) -> PaymentState:
+        state: PaymentState = await database_step(
+            FundingSteps.conclude,
+            PaymentStep(payment_id=start.payment_id, at=workflow.now()),
+            "Tell the customer how it ended",
+        )
+        workflow.set_current_details(case_file(state))
+        return state
+
+
 @workflow.defn(name="standing-order", versioning_behavior=VersioningBehavior.AUTO_UPGRADE)
 class StandingOrderWorkflow(Waiting):
     """One standing order. On the day of each payment it makes the next one, which has a process of its own.

@@ -14,7 +14,7 @@ from workflows.ledger import FlowRollupWorkflow, LedgerProofWorkflow, LedgerRoll
 from workflows.monitoring import TransactionMonitoringWorkflow
 from workflows.notifications import NotificationDigestWorkflow, NotificationWorkflow
 from workflows.overrides import WireAfterReviewWorkflow
-from workflows.payments import PaymentLateAnswerWorkflow, PaymentWorkflow, StandingOrderWorkflow
+from workflows.payments import PaymentLateAnswerWorkflow, PaymentRulingWorkflow, PaymentWorkflow, StandingOrderWorkflow
 from workflows.recalls import WireRecallWorkflow
 from workflows.reconciliation import ReconciliationWorkflow
 from workflows.sanctions import SanctionsRefreshWorkflow
@@ -35,6 +35,7 @@ WORKFLOWS: Sequence[type] = (
     KycExpiryWorkflow,
     PaymentWorkflow,
     PaymentLateAnswerWorkflow,
+    PaymentRulingWorkflow,
     StandingOrderWorkflow,
     NotificationWorkflow,
     NotificationDigestWorkflow,

@@ -19,7 +19,7 @@ from models.errors import Forbidden
 from models.payments import PaymentState, PaymentStatus, PaymentStep, Rail
 from models.screening import Verdict
 from models.tables import payments, sanctions
-from models.tables.payments import Payment
+from models.tables.payments import Payment, compliance
 from models.tables.users import may_send_money
 
 _ORDER: Final = text("SELECT id FROM bank_messages WHERE payment_id = :payment_id AND direction = 'outbound'")
@@ -36,9 +36,10 @@ class ReleaseSteps:
         """Writes the order to the bank and marks the payment released, in one transaction; the file leaves afterwards.
 
         Outside the rail's hours answers when to look again. Screens first, and again when the lists have changed since:
-        a listed name or bank blocks the payment, which keeps its hold (decision 0006); a similar name is not for this
-        rail, since nobody looks at its payments, and fails it. So does an order that cannot be written, and a customer
-        who may not send money any more. No newer version of a list appears while this runs.
+        a listed name or bank blocks the payment, which keeps its hold until two officers have ruled (decision 0052); a
+        similar name is not for this rail, since nobody looks at its payments, and fails it. So does an order that
+        cannot be written, and a customer who may not send money any more. No newer version of a list appears while
+        this runs.
         """
         async with transaction(self._desk.engine) as session:
             await sanctions.hold_versions(session)
@@ -68,6 +69,7 @@ class ReleaseSteps:
         hits = await screened(self._desk, session, payment)
         await session.flush()
         if any(hit.verdict is Verdict.EXACT for hit in hits):
+            await compliance.keep_hits(session, payment, hits)
             payment.status, payment.reason_code = PaymentStatus.BLOCKED, "sanctions_hit"
             payment.ended_at = at
             await session.flush()
@@ -78,10 +80,10 @@ class ReleaseSteps:
                 permission="admin:compliance",
                 event="blocked",
                 subject="A payment is blocked by a sanctions hit",
+                then=f"Two officers rule about it: /api/v1/admin/screening/payments/{payment.id}\n",
             )
         elif hits:
-            reason = "it cannot be sent by this rail; you can order it as a wire"
-            await failed(session, payment, at, "not_on_this_rail", reason, step="screened")
+            await failed(session, payment, at, *compliance.NOT_ON_THIS_RAIL, step="screened")
 
     async def _order(self, session: AsyncSession, payment: Payment, at: datetime, hours: Hours) -> None:
         payment.value_date = _value_date(Rail(payment.rail), hours, at)

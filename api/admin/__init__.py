@@ -2,6 +2,7 @@
 
 from api.admin import approval as approval
 from api.admin import approval_matrices as approval_matrices
+from api.admin import blocked_payments as blocked_payments
 from api.admin import cancellations as cancellations
 from api.admin import dashboard as dashboard
 from api.admin import ledger as ledger

@@ -1,4 +1,4 @@
-"""The compliance desk's lists: wires in which something was found, blocked property, reports to the authority."""
+"""The compliance desk's lists: wires in which something was found, blocked payments and property, reports."""
 
 from typing import Final
 
@@ -22,6 +22,26 @@ async def cases(request: Request) -> Response:
     number = request.query_params.get("page")
     listed = await visit.get("/admin/screening/cases", limit=25, page=number)
     return page(request, "compliance.html", listed=listed, acts=visit.may("admin:compliance"))
+
+
+@router.get("/payments")
+async def payments(request: Request) -> Response:
+    """Blocked payments, with what was found and ruled, and the form for a ruling."""
+    visit: Visit = request.state.visit
+    number = request.query_params.get("page")
+    listed = await visit.get("/admin/screening/payments", limit=25, page=number)
+    rules = visit.may("admin:compliance") and visit.may("wires:approve")
+    return page(request, "blocked_payments.html", listed=listed, rules=rules)
+
+
+@router.post("/payments/{payment_id}")
+async def rule_about_payment(payment_id: str, request: Request) -> Response:
+    """A ruling about a blocked payment: proposed, or confirmed where a colleague has proposed the same."""
+    visit: Visit = request.state.visit
+    fields = await form(request)
+    body = {name: fields.get(name, "") for name in ("ruling", "reason")}
+    await visit.act("PUT", f"/admin/screening/payments/{payment_id}/ruling", body)
+    return back(f"{HOME}/compliance/payments", "Recorded. A ruling takes two officers.")
 
 
 @router.get("/blocked")

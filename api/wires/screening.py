@@ -211,7 +211,7 @@ async def _rule(wire_id: UUID, request: Request, officer: Caller, db: Db, wish: 
         new={"ruling": wish.ruling, "hit": wish.hit_id, "reason": wish.reason, "licence": wish.licence},
     )
     request_id = audit.attempt_of(request).request_id
-    wire = await compliance.rule(db, wire_id, _as_ruler(officer), wish, request_id=request_id)
+    wire = await compliance.rule(db, wire_id, as_ruler(officer), wish, request_id=request_id)
     if wish.hit_id is None:
         await require_fresh(request, db, officer)
     return await _seen(db, wire)
@@ -220,13 +220,14 @@ async def _rule(wire_id: UUID, request: Request, officer: Caller, db: Db, wish: 
 async def _confirm(wire_id: UUID, request: Request, officer: Caller, db: Db, hit_id: int | None) -> ScreeningView:
     audit.note(request, "wire", wire_id, new={"ruling": "confirmed", "hit": hit_id})
     request_id = audit.attempt_of(request).request_id
-    wire = await compliance.confirm_ruling(db, wire_id, _as_ruler(officer), hit_id=hit_id, request_id=request_id)
+    wire = await compliance.confirm_ruling(db, wire_id, as_ruler(officer), hit_id=hit_id, request_id=request_id)
     if hit_id is None:
         await require_fresh(request, db, officer)
     return await _seen(db, wire)
 
 
-def _as_ruler(officer: Caller) -> Ruler:
+def as_ruler(officer: Caller) -> Ruler:
+    """The officer as one who rules, senior where they approve high values."""
     return Ruler(officer.id, "wires:high_value" in officer.permissions)
 
 

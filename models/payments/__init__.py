@@ -6,10 +6,18 @@ of a payment (contract §4):
     scheduled ─► funded ─► released ─► acknowledged ─► completed ─► returned
         │          │           │            │
         └──────────┴► cancelled, failed ◄───┘
-                   └► blocked
+                   └► blocked ─► failed
 """
 
-from models.payments.entries import PAYMENT, PAYMENT_RETURN, SETTLED_ON, PaymentMoney, return_entry, settlement_entry
+from models.payments.entries import (
+    PAYMENT,
+    PAYMENT_RETURN,
+    PAYMENT_RULING,
+    SETTLED_ON,
+    PaymentMoney,
+    return_entry,
+    settlement_entry,
+)
 from models.payments.funding import LAST_LOOK, day_ends, next_look
 from models.payments.orders import (
     FEES,
@@ -67,6 +75,7 @@ __all__ = [
     "MOVES",
     "PAYMENT",
     "PAYMENT_RETURN",
+    "PAYMENT_RULING",
     "RAILS",
     "SETTLED_ON",
     "TRANSACTION_STATUS",

@@ -12,6 +12,8 @@ from models.transactions import masked
 
 PAYMENT: Final = "payment"
 PAYMENT_RETURN: Final = "payment_return"
+# The process that follows what the compliance desk has ruled: the payment's own has ended by then.
+PAYMENT_RULING: Final = "payment-ruling"
 # Which of our own accounts at the bank a rail is settled on: SEPA on the nostro, ACH on an account of its own.
 SETTLED_ON: Final[dict[Rail, InternalPurpose]] = {
     Rail.SEPA: InternalPurpose.NOSTRO,

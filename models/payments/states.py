@@ -17,7 +17,7 @@ class PaymentStatus(StrEnum):
     RETURNED = "returned"
     FAILED = "failed"
     CANCELLED = "cancelled"
-    BLOCKED = "blocked"  # a listed name; the money stays held (decision 0006)
+    BLOCKED = "blocked"  # a listed name; the money stays held until two officers have ruled (decision 0052)
 
 
 class Mover(StrEnum):
@@ -38,6 +38,7 @@ MOVES: Final[dict[tuple[PaymentStatus, PaymentStatus], Mover]] = {
     (_S.FUNDED, _S.RELEASED): Mover.PROCESS,
     (_S.FUNDED, _S.BLOCKED): Mover.PROCESS,
     (_S.FUNDED, _S.FAILED): Mover.PROCESS,
+    (_S.BLOCKED, _S.FAILED): Mover.PERSON,
     (_S.RELEASED, _S.ACKNOWLEDGED): Mover.PROCESS,
     (_S.RELEASED, _S.FAILED): Mover.PROCESS,
     (_S.ACKNOWLEDGED, _S.COMPLETED): Mover.PROCESS,

@@ -31,6 +31,7 @@ PAGES = (
     "/reconciliation?tab=explained",
     "/reconciliation?tab=closed",
     "/compliance",
+    "/compliance/payments",
     "/compliance/blocked",
     "/compliance/blocked?year=2026",
     "/compliance/reports",

@@ -24,6 +24,7 @@ OWNED = {
     "beneficiary_id": "SELECT id FROM beneficiaries LIMIT 1",
     "case_id": "SELECT id FROM kyc_cases LIMIT 1",
     "wire_id": "SELECT id FROM wire_transfers LIMIT 1",
+    "payment_id": "SELECT payment_id FROM payment_rulings LIMIT 1",
     "document_id": "SELECT id FROM kyc_documents LIMIT 1",
     "message_id": "SELECT id FROM bank_messages LIMIT 1",
     "standing_order_id": "SELECT id FROM standing_orders LIMIT 1",

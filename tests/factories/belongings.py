@@ -92,6 +92,8 @@ _ROWS = """
             recipient_is_company, category, first_on, 'P1', gen_random_uuid() FROM standing_orders;
     INSERT INTO payment_events (payment_id, event, status, actor, actor_id)
         SELECT id, 'ordered', status, 'customer', user_id FROM payments;
+    INSERT INTO payment_hits (payment_id, maker_id, list, entry_id, list_version, field, matched, score, verdict, parts)
+        SELECT id, user_id, 'AURUM-DEMO', 'AD-1', '1', 'creditor', 'Viktor', 1, 'exact', '{}' FROM payments;
     INSERT INTO bank_messages (wire_id, direction, message_type, file_name, sha256, content, status)
         VALUES (CAST(:wire AS uuid), 'inbound', 'pacs.002', 'a.xml', sha256('m'), 'x', 'read');
     INSERT INTO bank_answers (message_id, position, wire_id, kind)
@@ -167,7 +169,8 @@ _ROWS = """
     INSERT INTO price_alert_firings (alert_id, number, user_id, price, as_of, fired_at)
         SELECT id, 1, user_id, 1, now(), now() FROM price_alerts;
 """
-# A wire is recalled when it has left, and overridden while officers decide; here that is said without the steps before.
+# A wire is recalled when it has left, and overridden while officers decide, and a payment is ruled about while it is
+# blocked; here that is said without the steps before.
 _LATER = """
     ALTER TABLE wire_recalls DISABLE TRIGGER wire_recalls_made;
     INSERT INTO wire_recalls (wire_id, user_id, requested_by, case_id, reason)
@@ -183,6 +186,10 @@ _LATER = """
         SELECT id, now(), now(), now(), now() + interval '1 day' FROM wire_overrides;
     ALTER TABLE wire_call_backs ENABLE TRIGGER wire_call_backs_made;
     ALTER TABLE wire_overrides ENABLE TRIGGER wire_overrides_made;
+    ALTER TABLE payment_rulings DISABLE TRIGGER payment_rulings_made;
+    INSERT INTO payment_rulings (payment_id, maker_id, ruling, reason, proposed_by, proposed_senior)
+        SELECT id, user_id, 'clear', 'born elsewhere', :officer, false FROM payments;
+    ALTER TABLE payment_rulings ENABLE TRIGGER payment_rulings_made;
 """
 
 

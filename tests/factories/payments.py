@@ -12,7 +12,9 @@ from models.calendars import AlwaysOpen, Hours
 from models.ledger import Entry, InternalPurpose, credit, debit
 from models.payments import PaymentOrder, Rhythm
 from models.tables import ledger, payments
-from models.tables.payments import Payment, StandingOrder
+from models.tables.payments import Payment, StandingOrder, compliance
+from models.tables.wires.compliance import Ruler
+from models.wires.compliance import Ruling
 from tests.factories.wires import People
 
 EUR_FEE, USD_FEE = 20, 50
@@ -88,6 +90,14 @@ async def cancelled(engine: AsyncEngine, people: People, payment_id: UUID) -> Pa
     """The customer takes a payment back."""
     async with transaction(engine, people.as_customer()) as session:
         return await payments.cancel(session, payment_id, people.customer)
+
+
+async def cleared(engine: AsyncEngine, people: People, payment_id: UUID) -> None:
+    """Two officers, one of them senior, rule that a blocked payment is to another person than the listed one."""
+    both = ((people.as_officer(), people.officers[0], False), (people.as_senior(), people.senior, True))
+    for rights, officer, senior in both:
+        async with transaction(engine, rights) as session:
+            await compliance.rule(session, payment_id, Ruler(officer, senior), Ruling.CLEAR, "born elsewhere")
 
 
 def rhythm(first_on: date, **changes: Any) -> Rhythm:

@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from infra.database import transaction
 from models.errors import InsufficientFunds, WrongState
-from models.payments import PaymentStatus, PaymentStep
+from models.payments import PaymentState, PaymentStatus, PaymentStep
 from tests.factories import payments as make
 from tests.factories import wires as people_make
 from tests.factories.bank_answers import answered_payment
@@ -239,6 +239,23 @@ async def test_a_listed_name_blocks_the_payment_and_its_customer_is_not_told(des
     assert await money(desk, "EUR") == (before, 100_00 + make.EUR_FEE)
     assert await told(desk, desk.people.customer) == []
     assert await told(desk, desk.people.officers[0]) == ["payment.blocked"]
+    assert desk.bank.answer() == 0
+    await in_balance(desk)
+
+
+async def test_a_payment_that_two_officers_clear_gives_its_money_back_and_tells_its_customer(desk: Desk) -> None:
+    before = await money(desk, "EUR")
+    payment_id = await pay(desk, make.sepa_order(desk.people, recipient_name="Viktor Grimsholm"))
+    await process(desk, payment_id).result()
+    await make.cleared(desk.api_engine, desk.people, payment_id)
+    assert await desk.count(f"limit_uses WHERE transaction_id = '{payment_id}'") == 1
+    await desk.dispatch()
+    ruled = desk.client.get_workflow_handle(f"payment-ruling/{payment_id}", result_type=PaymentState)
+    outcome = await ruled.result()
+    assert (outcome.status, outcome.reason_code) == ("failed", "not_on_this_rail")
+    assert await money(desk, "EUR") == before
+    assert await told(desk, desk.people.customer) == ["payment.failed"]
+    assert await desk.count(f"limit_uses WHERE transaction_id = '{payment_id}'") == 0
     assert desk.bank.answer() == 0
     await in_balance(desk)
 

@@ -27,7 +27,15 @@ RECORDED = sorted(HISTORIES.glob("*.json"))
 
 def test_there_are_histories_of_every_kind_of_process() -> None:
     kinds = {path.name.split(".", 1)[0] for path in RECORDED}
-    assert {"wire", "wire-late-answer", "payment", "payment-late-answer", "standing-order", "notification"} <= kinds
+    assert {
+        "wire",
+        "wire-late-answer",
+        "payment",
+        "payment-late-answer",
+        "payment-ruling",
+        "standing-order",
+        "notification",
+    } <= kinds
 
 
 @pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
