@@ -226,6 +226,11 @@ async def test_somebody_whom_the_list_names_while_a_review_waits_for_them_is_hel
         await bench.life.rescreen(Sweep(at=NOW))
         assert (await make.standing(bench.owner, named))["kyc_restriction"] == "frozen"
     assert await _may(bench, named, Act.TRANSFER) == "kyc_expired"
+    events = text("SELECT count(*) FROM kyc_events WHERE customer_id = :named AND actor <> 'customer'")
+    async with transaction(bench.owner) as session:
+        assert (await session.execute(events, {"named": named})).scalar_one() > 0
+    async with transaction(bench.api, make.as_customer(named)) as session:
+        assert (await session.execute(events, {"named": named})).scalar_one() == 0
     step = KycStep(case_id=review["id"], at=NOW)
     assert (await bench.reviews.review(step)).to_check
     assert (await bench.checks.check(step)).status == "in_review"
