@@ -65,6 +65,8 @@ async def _plans(api: AsyncEngine, officer: Person, asked: list[tuple[str, Any]]
         connection = await session.connection()
         for statement, parameters in asked:
             explain = f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}"
+            # A connection that asks for the first time reads the catalogue too.
+            await connection.exec_driver_sql(explain, parameters)
             told = (await connection.exec_driver_sql(explain, parameters)).scalar_one()
             plans.append((told if isinstance(told, list) else json.loads(told))[0]["Plan"])
     return plans
@@ -97,5 +99,5 @@ async def test_the_queue_reads_no_more_when_more_wires_are_closed(
             assert "Seq Scan" not in written, written
         costs.append(_buffers(plans))
     few, many = costs
-    # An index that is a level deeper costs a block more for each statement.
-    assert many <= few + 2 * len(plans), costs
+    # Indices grow deeper, by a block or two; what was closed meanwhile fills hundreds of blocks.
+    assert many <= few + 10 * len(plans), costs
