@@ -27,7 +27,11 @@ from models.tables import ledger, payments
 from models.tables.payments import Payment
 
 # A return that is read before the debit that it undoes waits for it, so that neither is lost.
-_FIRST: Final = "CASE WHEN kind = 'returned' THEN 1 ELSE 0 END"
+_UNAPPLIED: Final = text(
+    "SELECT id, kind, reason_code, reason_text, amount_minor, currency, booked_on FROM bank_answers"
+    " WHERE payment_id = :payment_id AND applied_at IS NULL"
+    " ORDER BY CASE WHEN kind = 'returned' THEN 1 ELSE 0 END, id"
+)
 
 
 class SettlementSteps:
@@ -41,15 +45,7 @@ class SettlementSteps:
         """Applies every answer of the bank that was not applied yet, in the order they came, with its money."""
         async with transaction(self._desk.engine) as session:
             payment = await payments.locked(session, step.payment_id)
-            answers = (
-                await session.execute(
-                    text(
-                        "SELECT id, kind, reason_code, reason_text, amount_minor, currency, booked_on FROM bank_answers"  # noqa: S608 # `_FIRST` is a constant of this module
-                        f" WHERE payment_id = :payment_id AND applied_at IS NULL ORDER BY {_FIRST}, id"
-                    ),
-                    {"payment_id": payment.id},
-                )
-            ).all()
+            answers = (await session.execute(_UNAPPLIED, {"payment_id": payment.id})).all()
             for answer in answers:
                 if answer.kind == AnswerKind.RETURNED and payment.status in AT_THE_BANK:
                     continue

@@ -83,5 +83,8 @@ async def take_the_turn(connection: psycopg.AsyncConnection) -> None:
         " set_config('tcp_keepalives_count', '3', false)"
     )
     # Asked again and again, not waited for in the database: a statement that waits keeps a snapshot.
-    while (await (await connection.execute("SELECT pg_try_advisory_lock(%s)", (_LOCK,))).fetchone()) != (True,):  # noqa: ASYNC110 # the lock is another process's
+    while True:
+        asked = await connection.execute("SELECT pg_try_advisory_lock(%s)", (_LOCK,))
+        if await asked.fetchone() == (True,):
+            return
         await asyncio.sleep(TURN_SECONDS)
